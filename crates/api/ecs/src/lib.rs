@@ -1,0 +1,1 @@
+//! GENERATED from the AWS service model: Amazon ECS types and operations.

@@ -1,0 +1,1 @@
+//! GENERATED from the AWS service model: CloudWatch Logs types and operations.

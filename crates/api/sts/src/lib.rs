@@ -1,0 +1,1 @@
+//! GENERATED from the AWS service model: AWS STS types and operations.

@@ -1,0 +1,1 @@
+//! Runs the reconcilers: watch, snapshot, plan, commit.

@@ -1,0 +1,1 @@
+//! Clusters, services, tasks and their legal transitions.

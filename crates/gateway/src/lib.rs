@@ -1,0 +1,1 @@
+//! HTTP in front of every API: limits, routing, authentication, dispatch.

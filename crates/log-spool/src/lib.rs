@@ -1,0 +1,1 @@
+//! The on-disk hand-over of container output from the shim to the agent.

@@ -1,0 +1,1 @@
+//! Log groups, streams and events in append-only segments.

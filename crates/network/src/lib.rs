@@ -1,0 +1,1 @@
+//! Addresses, interfaces, firewall rules and published ports of tasks.

@@ -1,0 +1,1 @@
+//! Runs containers: sandboxes, bundles and the shim that owns each of them.

@@ -1,0 +1,1 @@
+//! Chooses container instances for tasks and explains refusals.

@@ -1,0 +1,1 @@
+//! Composes the roles of the program.

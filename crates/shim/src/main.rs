@@ -1,0 +1,2 @@
+//! Owns one container and outlives the agent.
+fn main() {}

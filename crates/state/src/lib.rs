@@ -1,0 +1,1 @@
+//! Typed tables over the store and the projection that reads are served from.

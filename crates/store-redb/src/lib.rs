@@ -1,0 +1,1 @@
+//! The store contract on one machine's disk.

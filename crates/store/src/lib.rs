@@ -1,0 +1,1 @@
+//! The store contract: revisions, transactions, watches; in memory.

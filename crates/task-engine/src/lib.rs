@@ -1,0 +1,1 @@
+//! Moves one task by one step: status in, status and effects out.

@@ -1,0 +1,2 @@
+//! Development tasks: code generation, tidiness, builds, benchmarks.
+fn main() {}
