@@ -127,8 +127,14 @@ impl FromStr for Arn {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut parts = text.splitn(6, ':');
         let mut next = || parts.next().map(str::to_owned);
-        let (Some(prefix), Some(partition), Some(service), Some(region), Some(account), Some(resource)) =
-            (next(), next(), next(), next(), next(), next())
+        let (
+            Some(prefix),
+            Some(partition),
+            Some(service),
+            Some(region),
+            Some(account),
+            Some(resource),
+        ) = (next(), next(), next(), next(), next(), next())
         else {
             return Err(ParseArnError::Shape(text.to_owned()));
         };
@@ -175,8 +181,10 @@ mod tests {
 
     #[test]
     fn a_scope_names_its_resources() {
-        let scope =
-            Scope { account: "123456789012".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
+        let scope = Scope {
+            account: "123456789012".parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+        };
         assert_eq!(scope.arn("ecs", "cluster/a"), "arn:aws:ecs:eu-west-1:123456789012:cluster/a");
     }
 }

@@ -1,0 +1,45 @@
+//! Names that more than one resource uses.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A revision of a task definition: `family:revision`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TaskDefinitionId {
+    /// The family: 1–255 letters, digits, underscores and hyphens.
+    pub family: String,
+    /// Counts from 1; never used twice in a family.
+    pub revision: u32,
+}
+
+impl fmt::Display for TaskDefinitionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.family, self.revision)
+    }
+}
+
+impl FromStr for TaskDefinitionId {
+    type Err = ();
+
+    /// Reads `family:revision`; nothing else.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (family, revision) = text.split_once(':').ok_or(())?;
+        let revision = revision.parse().map_err(|_| ())?;
+        if family.is_empty() || revision == 0 {
+            return Err(());
+        }
+        Ok(Self { family: family.to_owned(), revision })
+    }
+}
+
+/// The task group of a standalone task that names none: `family:FAMILY`.
+pub fn group_of_family(family: &str) -> String {
+    format!("family:{family}")
+}
+
+/// The task group of a service's tasks: `service:NAME`.
+pub fn group_of_service(service: &str) -> String {
+    format!("service:{service}")
+}
