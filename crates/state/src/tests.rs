@@ -1,0 +1,92 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use domain::{Cluster, ClusterStatus, Document};
+use store::{HistoryLimits, MemoryStore, NoFaults};
+
+use crate::{Change, State, StateError, Touched};
+
+async fn open() -> Arc<State> {
+    let (state, follower) =
+        State::open(Arc::new(MemoryStore::new(HistoryLimits::default(), Arc::new(NoFaults))))
+            .await
+            .unwrap();
+    tokio::spawn(follower.run());
+    state
+}
+
+fn cluster(name: &str) -> Cluster {
+    Cluster {
+        name: name.to_owned(),
+        status: ClusterStatus::Active,
+        deleted_at: None,
+        settings: Document::default(),
+        configuration: None,
+        service_connect_defaults: None,
+        capacity_providers: None,
+        tags: BTreeMap::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_writer_reads_what_it_wrote() {
+    let state = open().await;
+    let mut change = Change::new();
+    change.create(&cluster("a"));
+    state.commit(change).await.unwrap();
+    assert_eq!(state.view().cluster("a").map(|row| row.name.clone()), Some("a".to_owned()));
+}
+
+#[tokio::test]
+async fn a_change_built_on_old_state_conflicts() {
+    let state = open().await;
+    let mut change = Change::new();
+    change.create(&cluster("a"));
+    state.commit(change).await.unwrap();
+    let row = state.view().cluster("a").cloned().unwrap();
+    for expected in [true, false] {
+        let mut change = Change::new();
+        change.update(&row, &cluster("a"));
+        let result = state.commit(change).await;
+        assert_eq!(result.is_ok(), expected, "{result:?}");
+    }
+    let mut again = Change::new();
+    again.create(&cluster("a"));
+    assert!(matches!(state.commit(again).await, Err(StateError::Conflict { .. })));
+}
+
+#[tokio::test]
+async fn two_placements_with_the_same_fence_cannot_both_be_made() {
+    let state = open().await;
+    let place = |fence: Option<crate::Row<crate::Fence>>| {
+        let mut change = Change::new();
+        change.fence("instance", fence.as_ref());
+        change
+    };
+    state.commit(place(None)).await.unwrap();
+    assert!(state.commit(place(None)).await.is_err());
+    let fence = state.view().fence("instance").cloned();
+    state.commit(place(fence.clone())).await.unwrap();
+    assert!(state.commit(place(fence)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_subscriber_is_told_which_service_was_touched() {
+    let state = open().await;
+    let mut subscription = state.subscribe();
+    let mut change = Change::new();
+    let deployment: domain::ServiceDeployment = serde_json::from_value(serde_json::json!({
+        "id": "d", "cluster": "a", "service": "s", "deployment_id": "ecs-svc/1",
+        "status": "Pending", "status_reason": null, "target_revision_id": "1",
+        "source_revision_ids": [], "requested_count": 1, "rollback": null,
+        "breaker_triggered": false, "breaker_failures": 0, "configuration": {},
+        "created_at": 0, "started_at": null, "finished_at": null, "stopped_at": null,
+        "updated_at": 0
+    }))
+    .unwrap();
+    change.create(&deployment);
+    state.commit(change).await.unwrap();
+    let expected = Touched::Service { cluster: "a".to_owned(), service: "s".to_owned() };
+    assert_eq!(subscription.next().await.into_iter().collect::<Vec<_>>(), [expected]);
+    assert_eq!(state.view().deployments_of("a", "s").count(), 1);
+}
