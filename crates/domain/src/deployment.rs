@@ -83,7 +83,7 @@ impl CircuitBreaker {
     }
 }
 
-/// A deployment inside a service.
+/// A deployment inside a service. How many tasks it has is not kept: the tasks say so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deployment {
     /// `ecs-svc/` and 19 digits; also the `startedBy` of its tasks.
@@ -94,16 +94,11 @@ pub struct Deployment {
     pub task_definition: TaskDefinitionId,
     /// Where its tasks run.
     pub launch_type: LaunchType,
-    /// Tasks it should have. Writer: the reconciler.
-    pub desired_count: u32,
-    /// Tasks of it that run now. Writer: the reconciler.
-    pub running_count: u32,
-    /// Tasks of it that are on their way. Writer: the reconciler.
-    pub pending_count: u32,
     /// Failures the circuit breaker has counted. Writer: the reconciler.
     pub failed_tasks: u32,
-    /// Whether one of its tasks has ever run. Writer: the reconciler.
-    pub ever_running: bool,
+    /// Failures of tasks that stopped before this moment no longer count: a task became healthy.
+    /// Writer: the reconciler.
+    pub failures_reset_at: Option<Timestamp>,
     /// Writer: the reconciler.
     pub rollout_state: RolloutState,
     /// In ECS's words. Writer: the reconciler.

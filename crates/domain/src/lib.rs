@@ -31,15 +31,15 @@ pub use name::{TaskDefinitionId, group_of_family, group_of_service};
 pub use overrides::{ContainerOverride, TaskOverride};
 pub use service::{
     DeploymentConfiguration, LaunchType, MAX_SERVICE_EVENTS, PlacementConstraint,
-    PlacementStrategy, SchedulingStrategy, Service, ServiceEvent, ServiceStatus, StartThrottle,
+    PlacementStrategy, SchedulingStrategy, Service, ServiceEvent, ServiceStatus,
 };
 pub use spec::{
     ContainerSpec, DependencyCondition, DependsOn, HealthCheck, LinuxParameters, LogConfiguration,
     MountPoint, NetworkMode, PortMapping, Protocol, RestartPolicy, TaskSpec, Tmpfs, Ulimit, Volume,
 };
 pub use task::{
-    ContainerStatus, DesiredStatus, HealthStatus, NetworkBinding, Protection, StopCode, Task,
-    TaskContainer, TaskObservation, TaskStatus, TransitionError,
+    ContainerStatus, DesiredStatus, HealthStatus, NetworkBinding, NewTask, Protection, StopCode,
+    Task, TaskContainer, TaskObservation, TaskStatus, TransitionError,
 };
 pub use task_definition::{TaskDefinition, TaskDefinitionFamily, TaskDefinitionStatus};
 

@@ -113,15 +113,6 @@ pub struct ServiceEvent {
     pub message: String,
 }
 
-/// Slows a service whose tasks do not come up. Written by the service reconciler.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct StartThrottle {
-    /// Tasks in a row that stopped without having run.
-    pub failures_in_a_row: u32,
-    /// No start before this moment.
-    pub not_before: Option<Timestamp>,
-}
-
 /// A service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
@@ -133,7 +124,7 @@ pub struct Service {
     pub status: ServiceStatus,
     /// Fixed at creation.
     pub scheduling_strategy: SchedulingStrategy,
-    /// Tasks wanted. Writer: the ECS API. Without meaning for DAEMON.
+    /// Tasks wanted. Writers: the ECS API; for DAEMON the reconciler, which counts instances.
     pub desired_count: u32,
     /// The revision wanted. Writers: the ECS API; the reconciler when it rolls back.
     pub task_definition: TaskDefinitionId,
@@ -151,8 +142,6 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// Newest first, at most [`MAX_SERVICE_EVENTS`]. Writer: the service reconciler.
     pub events: Vec<ServiceEvent>,
-    /// Writer: the service reconciler.
-    pub throttle: StartThrottle,
     /// Whether the last thing said was that the service is steady. Writer: the reconciler.
     pub steady: bool,
     /// The wire members that the product returns without acting on them (load balancers, network

@@ -1,9 +1,11 @@
 //! Tasks and the order of their states.
 
-use base::Timestamp;
+use base::{IdSource, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Document, LaunchType, Protocol, Tags, TaskDefinitionId, TaskOverride};
+use crate::{
+    Document, LaunchType, NetworkMode, Protocol, Tags, TaskDefinitionId, TaskOverride, TaskSpec,
+};
 
 /// Where a task is. It only ever moves down this list:
 ///
@@ -377,5 +379,79 @@ impl Task {
     /// Whether scale-in and deployments must leave it alone at `now`.
     pub fn is_protected(&self, now: Timestamp) -> bool {
         self.protection.is_some_and(|protection| protection.expires_at > now)
+    }
+}
+
+/// What makes a task; all of it is fixed once the task is accepted.
+#[derive(Debug, Clone)]
+pub struct NewTask<'a> {
+    /// Name of the cluster.
+    pub cluster: &'a str,
+    /// The revision to run.
+    pub task_definition: &'a TaskDefinitionId,
+    /// Its specification with the overrides applied.
+    pub spec: &'a TaskSpec,
+    /// `family:FAMILY`, `service:NAME`, or as given.
+    pub group: String,
+    /// Where it runs.
+    pub launch_type: LaunchType,
+    /// The instance it was placed on.
+    pub container_instance: String,
+    /// When it is accepted.
+    pub now: Timestamp,
+}
+
+impl NewTask<'_> {
+    /// The task as it begins: PROVISIONING where an interface has to be attached first (awsvpc),
+    /// PENDING else. What is optional is empty; the caller fills it in.
+    pub fn accept(self, ids: &dyn IdSource) -> Task {
+        let containers = self.spec.containers.iter().map(|container| TaskContainer {
+            name: container.name.clone(),
+            id: ids.uuid(),
+            image: container.image.clone(),
+            ..TaskContainer::default()
+        });
+        let last_status = match self.spec.network_mode {
+            NetworkMode::Awsvpc => TaskStatus::Provisioning,
+            NetworkMode::Bridge | NetworkMode::None | NetworkMode::Host => TaskStatus::Pending,
+        };
+        Task {
+            id: ids.hex32(),
+            cluster: self.cluster.to_owned(),
+            task_definition: self.task_definition.clone(),
+            overrides: TaskOverride::default(),
+            overrides_document: Document::default(),
+            group: self.group,
+            started_by: None,
+            service: None,
+            launch_type: self.launch_type,
+            container_instance: self.container_instance,
+            reserved_cpu_units: self.spec.reserved_cpu_units(),
+            reserved_memory_mib: self.spec.reserved_memory_mib(),
+            reserved_ports: self.spec.fixed_host_ports().collect(),
+            daemon: false,
+            enable_execute_command: false,
+            network_configuration: None,
+            client_token: None,
+            tags: Tags::new(),
+            created_at: self.now,
+            desired_status: DesiredStatus::Running,
+            stop_code: None,
+            stopped_reason: None,
+            stopping_at: None,
+            protection: None,
+            last_status,
+            containers: containers.collect(),
+            health_status: HealthStatus::Unknown,
+            address: None,
+            mac_address: None,
+            pull_started_at: None,
+            pull_stopped_at: None,
+            started_at: None,
+            execution_stopped_at: None,
+            stopped_at: None,
+            report_sequence: 0,
+            version: 1,
+        }
     }
 }
