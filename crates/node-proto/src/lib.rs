@@ -50,7 +50,7 @@ pub struct DesiredSet {
     pub generation: u64,
     /// One entry for each task that has not been seen STOPPED. A task that the node has and that
     /// is not in here is over: the node removes what is left of it.
-    pub tasks: Vec<Assignment>,
+    pub tasks: Vec<Arc<Assignment>>,
 }
 
 /// One task for a node.

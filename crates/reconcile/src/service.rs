@@ -15,7 +15,7 @@ use crate::throttle::{Throttle, seed};
 use crate::{daemon, events, replica, rollout};
 
 /// Tasks that one plan starts, and stops, at most: a plan must fit one transaction.
-pub const MAX_STEPS: usize = 40;
+pub const MAX_STEPS: usize = 20;
 
 /// Everything that a service's next step depends on.
 #[derive(Debug)]

@@ -15,10 +15,15 @@ pub enum Touched {
         /// Name of the service.
         service: String,
     },
-    /// A container instance, or a task placed on it.
+    /// A container instance's own record.
     Instance {
         /// Its id.
         id: String,
+    },
+    /// A task placed on a container instance.
+    TasksOn {
+        /// The instance's id.
+        instance: String,
     },
 }
 

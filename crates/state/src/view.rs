@@ -148,11 +148,6 @@ impl View {
         self.account_settings.values()
     }
 
-    /// Every client token.
-    pub fn client_tokens_of(&self, scope: &str) -> impl Iterator<Item = &Row<ClientToken>> {
-        prefixed(&self.client_tokens, format!("{scope}/"))
-    }
-
     /// The fence of an instance; `None` before the first placement.
     pub fn fence(&self, container_instance: &str) -> Option<&Row<Fence>> {
         self.fences.get(container_instance)
@@ -269,7 +264,7 @@ impl View {
 
     fn index_task(&mut self, task: &Task, touched: &mut Vec<Touched>) {
         let id = task.id.clone();
-        touched.push(Touched::Instance { id: task.container_instance.clone() });
+        touched.push(Touched::TasksOn { instance: task.container_instance.clone() });
         if let Some(service) = &task.service {
             let service = format!("{}/{service}", task.cluster);
             touch_service(&service, touched);
@@ -309,7 +304,7 @@ impl View {
             }
             Task::TABLE => {
                 if let Some(task) = self.tasks.remove(path) {
-                    touched.push(Touched::Instance { id: task.container_instance.clone() });
+                    touched.push(Touched::TasksOn { instance: task.container_instance.clone() });
                     remove(&mut self.tasks_by_cluster, &task.cluster, path);
                     remove(&mut self.tasks_by_instance, &task.container_instance, path);
                     if let Some(service) = &task.service {

@@ -1,0 +1,115 @@
+//! Forgets what is over for long enough.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Clock, Timestamp};
+use domain::{ClusterStatus, RolloutState, ServiceStatus, Task, TaskDefinitionStatus, TaskStatus};
+use state::{Change, State, View};
+
+/// How long stopped tasks, and deleted services and clusters, stay visible: one hour, ECS's
+/// minimum.
+pub const RETENTION_MS: i64 = 60 * 60 * 1000;
+/// How long a client token is known (ECS: 24 h).
+const CLIENT_TOKEN_RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long the record of a service deployment is kept (ECS: 90 days).
+const DEPLOYMENT_RETENTION_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+/// How often it looks.
+const INTERVAL: Duration = Duration::from_secs(30);
+/// Records that one transaction deletes at most (two operations each).
+const MAX_DELETIONS: usize = 60;
+/// Transactions in one round at most.
+const MAX_TRANSACTIONS: usize = 200;
+
+/// Deletes records that nobody may ask for any more.
+#[derive(Debug)]
+pub struct Janitor {
+    state: Arc<State>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Janitor {
+    /// A janitor for this state.
+    pub fn new(state: Arc<State>, clock: Arc<dyn Clock>) -> Self {
+        Self { state, clock }
+    }
+
+    /// Works until it is dropped.
+    pub async fn run(self) {
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            self.sweep().await;
+        }
+    }
+
+    /// One round.
+    pub async fn sweep(&self) {
+        for _ in 0..MAX_TRANSACTIONS {
+            let change = deletions(&self.state.view(), self.clock.now());
+            if change.is_empty() {
+                return;
+            }
+            if let Err(error) = self.state.commit(change).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "clean-up is tried again in the next round");
+                return;
+            }
+        }
+    }
+}
+
+fn deletions(view: &View, now: Timestamp) -> Change {
+    let mut change = Change::new();
+    let over = |since: Option<Timestamp>, retention_ms: i64| {
+        since.is_some_and(|since| now.ms_since(since) > retention_ms)
+    };
+    macro_rules! forget {
+        ($rows:expr) => {
+            let room = MAX_DELETIONS.saturating_sub(change.operations() / 2);
+            for row in $rows.take(room) {
+                change.delete(row);
+            }
+        };
+    }
+    forget!(view.tasks().filter(|task| {
+        task.last_status == TaskStatus::Stopped
+            && over(task.stopped_at.or(Some(task.created_at)), RETENTION_MS)
+            && !counts_in_a_deployment(view, task)
+    }));
+    forget!(view.services().filter(|service| {
+        service.status == ServiceStatus::Inactive && over(service.deleted_at, RETENTION_MS)
+    }));
+    forget!(view.clusters().filter(|cluster| {
+        cluster.status == ClusterStatus::Inactive && over(cluster.deleted_at, RETENTION_MS)
+    }));
+    forget!(
+        view.client_tokens()
+            .filter(|token| over(Some(token.created_at), CLIENT_TOKEN_RETENTION_MS))
+    );
+    forget!(view.service_deployments().filter(|record| {
+        record.status.is_final() && over(record.finished_at, DEPLOYMENT_RETENTION_MS)
+    }));
+    forget!(view.task_definitions().filter(|definition| {
+        definition.status == TaskDefinitionStatus::DeleteInProgress
+            && !view.tasks().any(|task| task.task_definition == definition.id)
+            && !view.services().any(|service| {
+                service.status != ServiceStatus::Inactive
+                    && service
+                        .deployments
+                        .iter()
+                        .any(|deployment| deployment.task_definition == definition.id)
+            })
+    }));
+    change
+}
+
+/// Failed tasks of a deployment under way are what its circuit breaker counts.
+fn counts_in_a_deployment(view: &View, task: &Task) -> bool {
+    let service = task.service.as_deref().and_then(|name| view.service(&task.cluster, name));
+    service.is_some_and(|service| {
+        service.deployments.iter().any(|deployment| {
+            Some(deployment.id.as_str()) == task.started_by.as_deref()
+                && deployment.rollout_state == RolloutState::InProgress
+        })
+    })
+}
