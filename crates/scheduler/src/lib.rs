@@ -1,6 +1,6 @@
 //! Chooses container instances for tasks and explains refusals.
 //!
-//! [`place`] works on a [`Fleet`]: plain data about container instances, numbered by ordinals.
+//! [`place()`] works on a [`Fleet`]: plain data about container instances, numbered by ordinals.
 //! Filters drop the instances that cannot run the task, strategies order the rest, and what is
 //! chosen is assumed to be taken at once, so that later placements see earlier ones. When nothing
 //! fits, [`Placement`] says which filter refused how many instances and which came closest.

@@ -7,7 +7,7 @@ use crate::{Fleet, Request};
 /// Failures listed at most; [`Refusals`] counts all of them.
 pub const MAX_FAILURES: usize = 100;
 
-/// What [`place`] decided.
+/// What [`place()`] decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
     /// The instance of each placed task, as ordinals, in the order of choice.

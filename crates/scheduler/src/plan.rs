@@ -17,7 +17,8 @@ use crate::random::Random;
 use crate::request::{MAX_STRATEGIES, Request, SpreadField, Strategy};
 use crate::{Fleet, Instance, InstanceStatus};
 
-/// Equally good groups and cells of a group among which chance decides; bounds the work of one placement.
+/// Equally good groups, and cells of a group, among which chance decides; bounds the work of one
+/// placement.
 const MAX_TIED: usize = 16;
 
 /// Every strategy, and the total load as a tie-break. Lower is better at the first difference.

@@ -128,7 +128,7 @@ impl Strategies {
     }
 }
 
-/// What one task needs; every task of one [`place`](crate::place) call needs the same.
+/// What one task needs; every task of one [`place`](crate::place()) call needs the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The task group: `service:NAME`, `family:FAMILY` or the caller's own text.
