@@ -1,0 +1,108 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use policy::{Caller, Principal};
+use wire::{Api, AwsJson, NoOutput, Operation, OperationInfo, Protocol};
+
+use crate::{Call, Service};
+
+static API: Api = Api {
+    service_id: "Toys",
+    full_name: "Toy Service",
+    signing_name: "toys",
+    endpoint_prefix: "toys",
+    target_prefix: Some("Toys"),
+    protocol: Protocol::AwsJson1_1,
+    api_version: "2026-01-01",
+    xml_namespace: None,
+    validation_error_code: "ValidationException",
+    operations: &[
+        OperationInfo { name: "Break", errors: &[], has_output: true, result_wrapper: None },
+        OperationInfo { name: "Play", errors: &[], has_output: true, result_wrapper: None },
+    ],
+    operation_names: &["Break", "Paint", "Play"],
+};
+
+macro_rules! toy_operation {
+    ($name:ident) => {
+        #[derive(Debug)]
+        struct $name;
+
+        impl Operation for $name {
+            const NAME: &'static str = stringify!($name);
+            const API: &'static Api = &API;
+            type Codec = AwsJson;
+            type Input = NoOutput;
+            type Output = NoOutput;
+        }
+    };
+}
+
+toy_operation!(Play);
+toy_operation!(Break);
+
+mod play {
+    use policy::Authorized;
+    use wire::{ApiError, NoOutput};
+
+    pub(super) fn resources(owner: &String, _input: &NoOutput) -> Vec<String> {
+        vec![format!("arn:aws:toys:us-east-1:{owner}:toy/a")]
+    }
+
+    pub(super) async fn execute(
+        _owner: &String,
+        _call: Authorized<super::Play>,
+    ) -> Result<NoOutput, ApiError> {
+        Ok(NoOutput {})
+    }
+}
+
+mod broken {
+    use policy::Authorized;
+    use wire::{ApiError, NoOutput};
+
+    pub(super) fn resources(_owner: &String, _input: &NoOutput) -> Vec<String> {
+        Vec::new()
+    }
+
+    pub(super) async fn execute(
+        _owner: &String,
+        _call: Authorized<super::Break>,
+    ) -> Result<NoOutput, ApiError> {
+        Err(ApiError::sender("BrokenException", "it broke"))
+    }
+}
+
+crate::operations! {
+    /// A service of toys that belong to the account it holds.
+    pub(crate) struct Toys(String) for API {
+        Play => play,
+        Break => broken,
+    }
+}
+
+fn check(owner: &str, operation: &'static str, body: &'static str, status: u16, expected: &str) {
+    let caller = Caller {
+        principal: Arc::new(Principal::root("123456789012".parse().unwrap())),
+        request_id: "id".into(),
+        source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        user_agent: None,
+    };
+    let service = Toys::new(owner.to_owned());
+    let call = Call { operation, caller, body: Bytes::from_static(body.as_bytes()) };
+    let response = futures_util::future::FutureExt::now_or_never(service.call(call)).unwrap();
+    let text = String::from_utf8(response.body).unwrap();
+    assert_eq!(response.status, status, "{text}");
+    assert!(text.contains(expected), "{text}");
+    assert_eq!(service.context(), owner);
+}
+
+#[test]
+fn a_call_is_decoded_authorised_executed_and_encoded() {
+    check("123456789012", "Play", "{}", 200, "{}");
+    check("123456789012", "Break", "{}", 400, "it broke");
+    check("123456789012", "Play", "{", 400, "SerializationException");
+    check("999999999999", "Play", "{}", 400, "AccessDeniedException");
+    check("123456789012", "Paint", "{}", 400, "not served here");
+}
