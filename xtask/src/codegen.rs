@@ -33,6 +33,11 @@ pub(crate) struct Args {
     import: Option<PathBuf>,
 }
 
+/// Fails when generating would change a file.
+pub(crate) fn check() -> Result<()> {
+    run(&Args { check: true, import: None })
+}
+
 /// Generates the `api-*` crates.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent")?;

@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use images::Digest;
 use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
+
+use crate::build::static_program;
+use crate::workspace::Workspace;
 
 /// The user that the service runs as, which no distribution gives to anybody.
 const USER: u32 = 65532;
@@ -31,38 +33,12 @@ pub(crate) struct Args {
 }
 
 /// Builds the program if none is given, then the image.
-pub(crate) fn run(args: &Args) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<()> {
     let binary = match &args.binary {
         Some(binary) => binary.clone(),
-        None => build_binary()?,
+        None => static_program(workspace, "quotes")?,
     };
     build(&binary, &args.out, &args.reference)
-}
-
-/// Builds `examples/quotes` as a static program and returns its path.
-fn build_binary() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent")?;
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    // A directory of its own: other flags would make cargo rebuild everything it shares one with.
-    let directory = root.join("target/static");
-    let status = Command::new("cargo")
-        .current_dir(root)
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--package",
-            "quotes",
-            "--target",
-            &target,
-            "--target-dir",
-        ])
-        .arg(&directory)
-        .status()
-        .context("cannot run cargo")?;
-    ensure!(status.success(), "building examples/quotes failed");
-    Ok(directory.join(target).join("release/quotes"))
 }
 
 /// Writes an image named `reference` that runs `binary` as `/quotes serve` to the tar file `out`.

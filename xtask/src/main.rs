@@ -1,9 +1,17 @@
-//! Development tasks: code generation, tidiness, builds, benchmarks.
+//! Development tasks: set-up, builds, checks, the demo, code generation.
 
+mod build;
+mod check;
 mod codegen;
+mod demo;
 mod example_image;
+mod setup;
+mod tidy;
+mod workspace;
 
 use clap::{Parser, Subcommand};
+
+use workspace::Workspace;
 
 /// Development tasks.
 #[derive(Debug, Parser)]
@@ -15,6 +23,18 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Install what building, testing and the demo need.
+    Setup,
+    /// Build the programs and the example's image.
+    Build(build::Args),
+    /// Deploy the example on a Portcullis of its own, with the AWS CLI.
+    Demo,
+    /// Formatting, lints, and every test.
+    Test(check::Args),
+    /// Formatting, tidiness, generated files and clippy.
+    Lint,
+    /// Check the rules that no compiler knows.
+    Tidy,
     /// Generate the `api-*` crates from `models/`.
     Codegen(codegen::Args),
     /// Make the example service's image, an OCI layout in a tar file.
@@ -22,8 +42,16 @@ enum Task {
 }
 
 fn main() -> anyhow::Result<()> {
-    match Options::parse().task {
+    let task = Options::parse().task;
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Setup => setup::run_all(&workspace),
+        Task::Build(args) => build::run_all(&workspace, &args),
+        Task::Demo => demo::run(&workspace),
+        Task::Test(args) => check::test(&workspace, &args),
+        Task::Lint => check::lint(&workspace),
+        Task::Tidy => tidy::run(&workspace),
         Task::Codegen(args) => codegen::run(&args),
-        Task::ExampleImage(args) => example_image::run(&args),
+        Task::ExampleImage(args) => example_image::run(&workspace, &args),
     }
 }

@@ -103,13 +103,19 @@ fn deletions(view: &View, now: Timestamp) -> Change {
     change
 }
 
-/// Failed tasks of a deployment under way are what its circuit breaker counts.
+/// Failed tasks of a deployment under way are what its circuit breaker counts; it opens before they
+/// are too many to keep.
 fn counts_in_a_deployment(view: &View, task: &Task) -> bool {
+    if !reconcile::counts_as_failure(task) {
+        return false;
+    }
     let service = task.service.as_deref().and_then(|name| view.service(&task.cluster, name));
     service.is_some_and(|service| {
-        service.deployments.iter().any(|deployment| {
-            Some(deployment.id.as_str()) == task.started_by.as_deref()
-                && deployment.rollout_state == RolloutState::InProgress
-        })
+        let breaker = service.deployment_configuration.circuit_breaker.is_some();
+        breaker
+            && service.deployments.iter().any(|deployment| {
+                Some(deployment.id.as_str()) == task.started_by.as_deref()
+                    && deployment.rollout_state == RolloutState::InProgress
+            })
     })
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Clock, Scope};
-use domain::{Cluster, ClusterStatus, ContainerInstance, ContainerInstanceStatus, Document, Tags};
+use domain::{
+    Cluster, ClusterStatus, ContainerInstance, ContainerInstanceStatus, Document, Tags, Task,
+};
 use futures_util::future::BoxFuture;
 use node_proto::{
     Assignment, ContainerIdentity, ControlPlane, DesiredSet, LinkError, PROTOCOL_VERSION,
@@ -86,6 +88,9 @@ impl NodeLink {
             let changed = desired.tasks.len() != tasks.len()
                 || desired.tasks.iter().zip(&tasks).any(|(old, new)| !Arc::ptr_eq(old, new));
             if changed {
+                // The view may be newer than the revision read beside it: a node takes only what
+                // is newer than what it has.
+                let generation = generation.max(desired.generation.saturating_add(1));
                 *desired = Arc::new(DesiredSet { generation, tasks });
             }
             changed
@@ -177,28 +182,45 @@ impl NodeLink {
     }
 
     fn observe_in(&self, view: &View, reports: &[TaskReport], change: &mut Change) {
-        let now = self.clock.now();
+        // Several reports of one task build on each other.
+        let mut observed: BTreeMap<&str, Task> = BTreeMap::new();
         for report in reports {
             let Some(row) = view.task(&report.task_id) else { continue };
-            let mut task = row.value.as_ref().clone();
-            let from = (task.last_status, task.desired_status);
-            match task.observe(report.observation.clone(), now) {
-                Ok(false) => {}
-                Ok(true) => {
-                    if from != (task.last_status, task.desired_status) {
-                        tracing::info!(
-                            cluster = task.cluster,
-                            task = task.id,
-                            from = from.0.as_str(),
-                            to = task.last_status.as_str(),
-                            desired = task.desired_status.as_str(),
-                            reason = task.stopped_reason,
-                            "task changed"
-                        );
-                    }
-                    change.update(row, &task);
+            let known = observed.get(report.task_id.as_str()).unwrap_or(row.value.as_ref());
+            if let Some(task) = self.observe(known, report) {
+                observed.insert(&report.task_id, task);
+            }
+        }
+        for (id, task) in &observed {
+            if let Some(row) = view.task(id) {
+                change.update(row, task);
+            }
+        }
+    }
+
+    /// The task after a report, where that changes it.
+    fn observe(&self, known: &Task, report: &TaskReport) -> Option<Task> {
+        let mut task = known.clone();
+        match task.observe(report.observation.clone(), self.clock.now()) {
+            Ok(false) => None,
+            Ok(true) => {
+                let to = (task.last_status, task.desired_status);
+                if (known.last_status, known.desired_status) != to {
+                    tracing::info!(
+                        cluster = task.cluster,
+                        task = task.id,
+                        from = known.last_status.as_str(),
+                        to = task.last_status.as_str(),
+                        desired = task.desired_status.as_str(),
+                        reason = task.stopped_reason,
+                        "task changed"
+                    );
                 }
-                Err(error) => tracing::error!(%error, "report ignored"),
+                Some(task)
+            }
+            Err(error) => {
+                tracing::error!(%error, "report ignored");
+                None
             }
         }
     }
@@ -250,7 +272,7 @@ fn new_cluster(name: &str) -> Cluster {
     }
 }
 
-fn assignment(view: &View, scope: &Scope, task: &Row<domain::Task>) -> Option<Assignment> {
+fn assignment(view: &View, scope: &Scope, task: &Row<Task>) -> Option<Assignment> {
     let Some(definition) = view.task_definition(&task.task_definition) else {
         tracing::error!(
             task = task.id,

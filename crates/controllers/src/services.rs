@@ -51,6 +51,16 @@ impl ServiceController {
         }
     }
 
+    /// One turn of [`ServiceController::run`] without waiting, for tests.
+    #[cfg(test)]
+    pub(crate) async fn turn(&mut self) {
+        use futures_util::FutureExt as _;
+        if let Some(touched) = self.subscription.next().now_or_never() {
+            self.note(&touched);
+        }
+        self.work().await;
+    }
+
     /// What was touched is due now.
     fn note(&mut self, touched: &BTreeSet<Touched>) {
         let now = self.clock.now();

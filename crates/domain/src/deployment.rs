@@ -221,3 +221,24 @@ pub struct ServiceRevision {
     /// When it was created.
     pub created_at: Timestamp,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_breaker_opens_at_the_share_of_the_desired_count() {
+        let check = |threshold, desired_count, expected| {
+            let breaker = CircuitBreaker { rollback: true, threshold, reset_on_healthy_task: true };
+            assert_eq!(breaker.failures_allowed(desired_count), expected, "{breaker:?}");
+        };
+        let bounded = FailureThreshold::BoundedPercent(50);
+        for (desired_count, expected) in [(0, 3), (1, 3), (6, 3), (7, 4), (25, 13), (400, 200)] {
+            check(bounded, desired_count, expected);
+        }
+        check(bounded, 1000, 200);
+        check(FailureThreshold::UnboundedPercent(50), 1000, 500);
+        check(FailureThreshold::UnboundedPercent(50), 0, 1);
+        check(FailureThreshold::Count(7), 1000, 7);
+    }
+}

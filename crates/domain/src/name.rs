@@ -26,10 +26,12 @@ impl FromStr for TaskDefinitionId {
     /// Reads `family:revision`; nothing else.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (family, revision) = text.split_once(':').ok_or(())?;
-        let revision = revision.parse().map_err(|_| ())?;
-        if family.is_empty() || revision == 0 {
+        // The parser would also take a sign and leading zeros.
+        let plain = revision.starts_with(|first: char| matches!(first, '1'..='9'));
+        if family.is_empty() || !plain {
             return Err(());
         }
+        let revision = revision.parse().map_err(|_| ())?;
         Ok(Self { family: family.to_owned(), revision })
     }
 }
@@ -42,4 +44,23 @@ pub fn group_of_family(family: &str) -> String {
 /// The task group of a service's tasks: `service:NAME`.
 pub fn group_of_service(service: &str) -> String {
     format!("service:{service}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_read_as_it_is_written() {
+        let check = |text: &str, valid: bool| {
+            let read = text.parse::<TaskDefinitionId>().map(|id| id.to_string());
+            assert_eq!(read, if valid { Ok(text.to_owned()) } else { Err(()) }, "{text}");
+        };
+        check("web:1", true);
+        check("web:4294967295", true);
+        for text in ["web", "web:", ":1", "web:0", "web:01", "web:+1", "web:1:2", "web:4294967296"]
+        {
+            check(text, false);
+        }
+    }
 }

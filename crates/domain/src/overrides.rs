@@ -69,3 +69,67 @@ impl TaskOverride {
         spec
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> TaskSpec {
+        let web = serde_json::json!({ "name": "web", "image": "web:1", "cpu_units": 10,
+            "memory_mib": 64, "memory_reservation_mib": null, "essential": true, "entry_point": [],
+            "command": ["serve"], "environment": { "KEPT": "1", "CHANGED": "1" },
+            "secret_names": [], "working_directory": null, "user": null, "hostname": null,
+            "extra_hosts": [], "depends_on": [], "start_timeout_seconds": null,
+            "stop_timeout_seconds": null, "health_check": null, "restart_policy": null,
+            "port_mappings": [], "mount_points": [], "volumes_from": [], "ulimits": [],
+            "linux": { "capabilities_add": [], "capabilities_drop": [], "init_process": false,
+                "shared_memory_size_mib": null, "tmpfs": [] },
+            "read_only_root": false, "system_controls": {}, "log_configuration": null });
+        let mut side = web.clone();
+        side["name"] = "side".into();
+        serde_json::from_value(serde_json::json!({ "containers": [web, side], "volumes": [],
+            "network_mode": "Bridge", "cpu_units": null, "memory_mib": null,
+            "shared_pid_namespace": false, "shared_ipc_namespace": false,
+            "task_role_arn": "role", "execution_role_arn": "execution",
+            "ephemeral_storage_mib": null, "compatible_with_ec2": true,
+            "compatible_with_fargate": false, "placement_expressions": [] }))
+        .unwrap()
+    }
+
+    #[test]
+    fn overrides_change_what_they_name_and_nothing_else() {
+        let web = ContainerOverride {
+            name: "web".to_owned(),
+            command: Some(vec!["run".to_owned()]),
+            environment: vec![("CHANGED".to_owned(), "2".to_owned())],
+            cpu_units: Some(20),
+            memory_reservation_mib: Some(32),
+            ..ContainerOverride::default()
+        };
+        let absent = ContainerOverride { name: "absent".to_owned(), ..web.clone() };
+        let changed = TaskOverride {
+            task_role_arn: Some("other".to_owned()),
+            containers: vec![web, absent],
+            ..TaskOverride::default()
+        }
+        .apply(&spec());
+        let mut expected = spec();
+        expected.task_role_arn = Some("other".to_owned());
+        let container = &mut expected.containers[0];
+        container.command = vec!["run".to_owned()];
+        container.environment.insert("CHANGED".to_owned(), "2".to_owned());
+        container.cpu_units = 20;
+        container.memory_reservation_mib = Some(32);
+        assert_eq!(changed, expected);
+        assert_eq!((changed.reserved_cpu_units(), changed.reserved_memory_mib()), (30, 96));
+    }
+
+    #[test]
+    fn limits_of_the_task_are_what_it_reserves() {
+        let limits =
+            TaskOverride { cpu_units: Some(5), memory_mib: Some(6), ..TaskOverride::default() };
+        let changed = limits.apply(&spec());
+        assert_eq!((changed.reserved_cpu_units(), changed.reserved_memory_mib()), (5, 6));
+        assert_eq!(TaskOverride::default().apply(&spec()), spec());
+    }
+}

@@ -353,9 +353,11 @@ impl Task {
                 to: observation.last_status.as_str(),
             });
         }
+        let version = self.version.saturating_add(1);
         if let Some((code, reason)) = &observation.stop {
             self.request_stop(*code, reason, now);
         }
+        self.version = version;
         self.report_sequence = observation.sequence;
         self.last_status = observation.last_status;
         self.containers = observation.containers;
@@ -367,7 +369,6 @@ impl Task {
         self.started_at = self.started_at.or(observation.started_at);
         self.execution_stopped_at = self.execution_stopped_at.or(observation.execution_stopped_at);
         self.stopped_at = self.stopped_at.or(observation.stopped_at);
-        self.version = self.version.saturating_add(1);
         Ok(true)
     }
 
@@ -455,3 +456,6 @@ impl NewTask<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

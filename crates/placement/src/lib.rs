@@ -175,3 +175,6 @@ fn port_protocol(protocol: Protocol) -> scheduler::Protocol {
         Protocol::Udp => scheduler::Protocol::Udp,
     }
 }
+
+#[cfg(test)]
+mod tests;

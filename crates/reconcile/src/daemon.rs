@@ -23,9 +23,10 @@ pub(crate) fn step(planner: &mut Planner<'_, '_>, tally: &Tally<'_>) {
         .filter(|task| task.last_status != TaskStatus::Stopped)
         .map(|task| task.container_instance.as_str())
         .collect();
-    let eligible = eligible(planner, &request, &by_instance);
+    let eligible = eligible(planner, &request, &occupied);
     let floor = floor(planner, eligible.len());
     let mut spare = tally.healthy().saturating_sub(floor);
+    let mut held_back = false;
 
     for (instance, members) in &by_instance {
         let wanted_here = eligible.contains(*instance);
@@ -35,15 +36,22 @@ pub(crate) fn step(planner: &mut Planner<'_, '_>, tally: &Tally<'_>) {
                 kept_one = true;
                 continue;
             }
-            let healthy = member.standing == Standing::Healthy;
-            let leaving = !wanted_here || member.draining;
-            if healthy && !leaving {
-                if spare == 0 || !planner.may_start() {
-                    continue;
-                }
-                spare -= 1;
+            if member.draining && has_replicas(planner, instance) {
+                continue;
             }
             let unhealthy = member.standing == Standing::Unhealthy;
+            if wanted_here && !unhealthy {
+                if !planner.may_start() {
+                    continue;
+                }
+                if member.standing == Standing::Healthy {
+                    if spare == 0 {
+                        held_back = true;
+                        continue;
+                    }
+                    spare -= 1;
+                }
+            }
             let reason = if unhealthy { StopReason::Unhealthy } else { StopReason::Scaling };
             planner.stop(member.task, reason);
         }
@@ -55,14 +63,28 @@ pub(crate) fn step(planner: &mut Planner<'_, '_>, tally: &Tally<'_>) {
             }
         }
     }
+    let waiting = tally.active.iter().any(|member| member.standing == Standing::Rising);
+    if held_back && planner.is_idle() && !waiting && tally.stopping == 0 {
+        planner.deadlocked();
+    }
     planner.set_desired_count(eligible.len());
+}
+
+/// Whether a REPLICA service still has a task on the instance: daemons stop after those.
+fn has_replicas(planner: &Planner<'_, '_>, instance: &str) -> bool {
+    planner.snapshot.tasks_on_instances.iter().any(|task| {
+        task.container_instance == instance
+            && task.service.is_some()
+            && !task.daemon
+            && task.last_status != TaskStatus::Stopped
+    })
 }
 
 /// Instances that have a task of the service already, or could take one, and are ACTIVE.
 fn eligible(
     planner: &Planner<'_, '_>,
     request: &Request,
-    by_instance: &BTreeMap<&str, Vec<&Member<'_>>>,
+    occupied: &BTreeSet<&str>,
 ) -> BTreeSet<String> {
     planner
         .fleet
@@ -71,8 +93,9 @@ fn eligible(
             if instance.status != scheduler::InstanceStatus::Active {
                 return false;
             }
-            let has_one = by_instance.contains_key(instance.id.as_str());
-            // A daemon's own resources are reserved for it: what it holds already fits.
+            let has_one = occupied.contains(instance.id.as_str());
+            // A daemon's own resources are reserved for it: what it holds, or held until its
+            // successor starts, already fits.
             let constraints_hold = request.constraints.iter().all(|constraint| match constraint {
                 scheduler::Constraint::MemberOf(query) => query.matches(instance),
                 scheduler::Constraint::DistinctInstance => true,

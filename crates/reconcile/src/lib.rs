@@ -23,4 +23,4 @@ mod throttle;
 pub use rollout::{BREAKER_ROLLBACK_REASON, deployment_in_progress_reason};
 pub use service::{MAX_STEPS, SERVICE_STOP_CODE, ServicePlan, ServiceSnapshot, reconcile_service};
 pub use tally::HEALTHY_AFTER_MS;
-pub use throttle::start_delay_ms;
+pub use throttle::{counts_as_failure, start_delay_ms};

@@ -11,7 +11,7 @@ use crate::throttle::seed;
 ///
 /// New tasks start while there is room below the ceiling. Tasks that are being replaced (of older
 /// deployments, on draining instances, unhealthy) stop as new ones become healthy; where there is
-/// no room, they stop first, as far as the floor allows.
+/// no room, below the ceiling or on the instances, they stop first, as far as the floor allows.
 pub(crate) fn step(planner: &mut Planner<'_, '_>, tally: &Tally<'_>) {
     let service = &planner.service;
     let desired = to_usize(service.desired_count);
@@ -23,31 +23,43 @@ pub(crate) fn step(planner: &mut Planner<'_, '_>, tally: &Tally<'_>) {
     let missing = desired.saturating_sub(kept);
     let room = ceiling.saturating_sub(tally.live());
     let may_start = planner.may_start();
+    let mut unplaced = 0;
     if may_start && missing > 0 && room > 0 {
-        planner.start(missing.min(room));
+        unplaced = planner.start(missing.min(room));
     }
 
     // Those that replace are healthy: what they replace may go. Not before the floor allows.
     let needed = desired.saturating_sub(kept_healthy);
     let replaceable = ordered_for_stopping(tally);
     let surplus = replaceable.len().saturating_sub(needed);
-    // No room for the new: the old make it, down to the floor.
-    let making_room = if may_start && missing > 0 && room == 0 { missing } else { 0 };
+    // No room for the new, below the ceiling or on the instances: the old make it, down to the
+    // floor. What is stopping already makes room too.
+    let crowded = may_start && room == 0;
+    let making_room = if crowded { missing } else { unplaced }.saturating_sub(tally.stopping);
     let mut spare = tally.healthy().saturating_sub(floor);
     let mut stopped = 0_usize;
+    let mut protected = false;
     for member in replaceable {
         let healthy = member.standing == Standing::Healthy;
         let wanted = stopped < surplus.max(making_room) || goes_at_once(planner, &member);
-        if !wanted || (healthy && (spare == 0 || planner.is_protected(member.task))) {
+        if !wanted {
+            continue;
+        }
+        if healthy && planner.is_protected(member.task) {
+            protected = true;
             continue;
         }
         if healthy {
+            if spare == 0 {
+                continue;
+            }
             spare -= 1;
         }
         stopped += 1;
         planner.stop(member.task, reason(&member));
     }
-    if making_room > 0 && stopped == 0 && tally.stopping == 0 {
+    let waiting = tally.active.iter().any(|member| member.standing == Standing::Rising);
+    if crowded && making_room > 0 && stopped == 0 && !waiting && !protected {
         planner.deadlocked();
     }
     if kept > desired {
@@ -82,22 +94,35 @@ fn reason(member: &Member<'_>) -> StopReason {
     if member.standing == Standing::Unhealthy { StopReason::Unhealthy } else { StopReason::Scaling }
 }
 
-/// Too many tasks of the primary deployment: those not running yet go first, then as the
-/// placement strategies say.
+/// Too many tasks of the primary deployment: those not running yet go first, then those not healthy
+/// yet, then as the placement strategies say. As many healthy ones stay as are desired.
 fn scale_in(planner: &mut Planner<'_, '_>, tally: &Tally<'_>, count: usize) {
-    let (running, rising): (Vec<&Task>, Vec<&Task>) = {
-        let kept = || tally.kept().map(|member| member.task);
-        (
-            kept().filter(|task| task.started_at.is_some()).collect(),
-            kept().filter(|task| task.started_at.is_none()).collect(),
-        )
+    let use_of_it = |member: &Member<'_>| match (member.task.started_at, member.standing) {
+        (_, Standing::Healthy) => 2,
+        (Some(_), _) => 1,
+        (None, _) => 0,
     };
     let mut left = count;
-    for task in rising.into_iter().rev().take(count) {
-        planner.stop(task, StopReason::Scaling);
-        left -= 1;
+    for stage in 0..=2 {
+        let tasks: Vec<&Task> = tally
+            .kept()
+            .filter(|member| use_of_it(member) == stage)
+            .map(|member| member.task)
+            .collect();
+        let chosen = choose(planner, &tasks, left);
+        left -= chosen.len();
+        for task in chosen {
+            planner.stop(task, StopReason::Scaling);
+        }
     }
-    let candidates: Vec<StopCandidate> = running
+    if left > 0 {
+        planner.protected_from_scale_in();
+    }
+}
+
+/// At most `count` of `tasks`, protected ones never.
+fn choose<'t>(planner: &Planner<'_, '_>, tasks: &[&'t Task], count: usize) -> Vec<&'t Task> {
+    let candidates: Vec<StopCandidate> = tasks
         .iter()
         .map(|task| StopCandidate {
             instance: planner.fleet.ordinal_of(&task.container_instance),
@@ -108,15 +133,8 @@ fn scale_in(planner: &mut Planner<'_, '_>, tally: &Tally<'_>, count: usize) {
         .collect();
     let strategies = planner.strategies();
     let seed = seed(&planner.service.name);
-    let chosen = scheduler::choose_to_stop(&planner.fleet, &candidates, &strategies, left, seed);
-    if chosen.len() < left {
-        planner.protected_from_scale_in();
-    }
-    for index in chosen {
-        if let Some(task) = running.get(index) {
-            planner.stop(task, StopReason::Scaling);
-        }
-    }
+    let chosen = scheduler::choose_to_stop(&planner.fleet, &candidates, &strategies, count, seed);
+    chosen.into_iter().filter_map(|index| tasks.get(index).copied()).collect()
 }
 
 pub(crate) fn to_usize(count: u32) -> usize {

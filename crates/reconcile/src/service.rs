@@ -14,8 +14,11 @@ use crate::tally::{Tally, earliest};
 use crate::throttle::{Throttle, seed};
 use crate::{daemon, events, replica, rollout};
 
-/// Tasks that one plan starts, and stops, at most: a plan must fit one transaction.
-pub const MAX_STEPS: usize = 20;
+/// Tasks that one plan starts, and stops, at most. A plan must fit one transaction of 128
+/// operations: a start costs four (the task, its instance's fence), a stop two, a record two.
+pub const MAX_STEPS: usize = 16;
+/// Records of deployments that one plan changes at most; what is left follows with the next.
+pub(crate) const MAX_RECORDS: usize = 12;
 
 /// Everything that a service's next step depends on.
 #[derive(Debug)]
@@ -125,7 +128,7 @@ impl<'s, 'a> Planner<'s, 'a> {
                 snapshot.instances.iter().copied(),
                 snapshot.tasks_on_instances.iter().copied(),
             ),
-            throttle: Throttle { failures_in_a_row: 0, not_before: None },
+            throttle: Throttle::default(),
             plan: ServicePlan::default(),
         }
     }
@@ -146,6 +149,7 @@ impl<'s, 'a> Planner<'s, 'a> {
             .records
             .into_iter()
             .filter(|record| !self.snapshot.service_deployments.contains(&record))
+            .take(MAX_RECORDS)
             .collect();
         self.plan.wake_at = earliest(self.plan.wake_at, wake_at);
         self.plan
@@ -161,6 +165,7 @@ impl<'s, 'a> Planner<'s, 'a> {
                 self.stop(task, StopReason::Scaling);
             }
         }
+        rollout::abandon(&mut self.records, "The service was deleted.", snapshot.now);
         if !live {
             self.service.status = ServiceStatus::Inactive;
             self.service.deleted_at = Some(snapshot.now);
@@ -187,7 +192,7 @@ impl<'s, 'a> Planner<'s, 'a> {
             .primary()
             .is_none_or(|deployment| deployment.rollout_state == RolloutState::Failed);
         let throttled =
-            self.throttle.not_before.is_some_and(|not_before| not_before > self.snapshot.now);
+            self.throttle.until().is_some_and(|not_before| not_before > self.snapshot.now);
         !failed && !throttled
     }
 
@@ -231,9 +236,10 @@ impl<'s, 'a> Planner<'s, 'a> {
         .ok()
     }
 
-    /// Starts up to `count` tasks of the primary deployment where the strategies say.
-    pub(crate) fn start(&mut self, count: usize) {
-        let Some(request) = self.request() else { return };
+    /// Starts up to `count` tasks of the primary deployment where the strategies say. Returns how
+    /// many found no place.
+    pub(crate) fn start(&mut self, count: usize) -> usize {
+        let Some(request) = self.request() else { return 0 };
         let count = count.min(MAX_STEPS.saturating_sub(self.plan.start.len()));
         let wanted = u32::try_from(count).unwrap_or(u32::MAX);
         let seed = seed(&self.service.name) ^ self.ids.next_u64();
@@ -248,6 +254,7 @@ impl<'s, 'a> Planner<'s, 'a> {
                 self.start_on(&instance);
             }
         }
+        usize::try_from(placement.unplaced).unwrap_or(usize::MAX)
     }
 
     /// Starts one task of the primary deployment on an instance.
@@ -331,10 +338,6 @@ impl<'s, 'a> Planner<'s, 'a> {
             "unable to reach steady state because task set ({id}) was unable to scale in. \
              Reason: The number of protected tasks are more than the desired count of tasks."
         ));
-        let protected = self.snapshot.tasks.iter().filter_map(|task| task.protection);
-        if let Some(expires_at) = protected.map(|protection| protection.expires_at).min() {
-            self.wake_at(expires_at.max(self.snapshot.now.plus_seconds(1)));
-        }
     }
 
     /// The service's tasks do not come up; no start before the throttle ends.

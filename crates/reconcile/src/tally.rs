@@ -30,7 +30,7 @@ pub(crate) struct Member<'a> {
     pub(crate) standing: Standing,
     /// Whether it belongs to the primary deployment.
     pub(crate) primary: bool,
-    /// Whether its instance is draining.
+    /// Whether its instance is draining, or gone.
     pub(crate) draining: bool,
 }
 
@@ -55,10 +55,10 @@ pub(crate) struct Tally<'a> {
 impl<'a> Tally<'a> {
     pub(crate) fn of(service: &Service, snapshot: &ServiceSnapshot<'a>) -> Self {
         let primary = service.primary().map(|deployment| deployment.id.as_str());
-        let draining: BTreeSet<&str> = snapshot
+        let active: BTreeSet<&str> = snapshot
             .instances
             .iter()
-            .filter(|instance| instance.status != ContainerInstanceStatus::Active)
+            .filter(|instance| instance.status == ContainerInstanceStatus::Active)
             .map(|instance| instance.id.as_str())
             .collect();
         let mut tally = Self { active: Vec::new(), stopping: 0, wake_at: None };
@@ -73,11 +73,14 @@ impl<'a> Tally<'a> {
             let spec = snapshot.spec_of(task);
             let (standing, changes_at) = standing(service, spec, task, snapshot.now);
             tally.wake_at = earliest(tally.wake_at, changes_at);
+            let unprotected_at = task.protection.map(|protection| protection.expires_at);
+            let unprotected_at = unprotected_at.filter(|moment| *moment > snapshot.now);
+            tally.wake_at = earliest(tally.wake_at, unprotected_at);
             tally.active.push(Member {
                 task,
                 standing,
                 primary: task.started_by.as_deref() == primary,
-                draining: draining.contains(task.container_instance.as_str()),
+                draining: !active.contains(task.container_instance.as_str()),
             });
         }
         tally

@@ -1,7 +1,10 @@
 //! When a service whose tasks do not come up may start the next ones.
 
 use base::Timestamp;
-use domain::{Deployment, Task, TaskStatus};
+use domain::{Deployment, StopCode, Task, TaskStatus};
+
+use crate::service::FAILED_HEALTH_CHECKS;
+use crate::tally::HEALTHY_AFTER_MS;
 
 /// The longest delay: 27 minutes.
 const MAX_DELAY_MS: i64 = 27 * 60 * 1000;
@@ -24,11 +27,13 @@ pub fn start_delay_ms(failures_in_a_row: u32, desired_count: u32, seed: u64) -> 
     (delay_ms + delay_ms * jitter / 5000).min(MAX_DELAY_MS)
 }
 
-/// Failures in a row of a deployment, and the moment before which it starts nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The moment before which a deployment starts nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Throttle {
-    pub(crate) failures_in_a_row: u32,
+    /// While its tasks do not come up.
     pub(crate) not_before: Option<Timestamp>,
+    /// As `not_before`, for tasks that do start, but do not stay.
+    pub(crate) paced_until: Option<Timestamp>,
 }
 
 impl Throttle {
@@ -50,13 +55,47 @@ impl Throttle {
         }
         let delay_ms = start_delay_ms(count, desired_count, seed(&deployment.id));
         let not_before = last.filter(|_| delay_ms > 0).map(|last| last.plus_ms(delay_ms));
-        Self { failures_in_a_row: count, not_before }
+        let paced_until = pace(own().copied(), desired_count);
+        Self { not_before, paced_until }
     }
+
+    /// The moment before which nothing is started.
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        self.not_before.max(self.paced_until)
+    }
+}
+
+/// Tasks that run and end by themselves again and again do not fail to start (ECS: they do not
+/// count), but on a fast machine they would be replaced many times a second. Ours: once three
+/// rounds of them have lived for less than 40 s each, the next round waits for 10 s.
+fn pace<'a>(own: impl Iterator<Item = &'a Task>, desired_count: u32) -> Option<Timestamp> {
+    let (mut short_lives, mut last) = (Vec::new(), None);
+    let mut last_long_life = None;
+    for task in own {
+        let Some(started_at) = task.started_at else { continue };
+        let by_itself = task.stop_code == Some(StopCode::EssentialContainerExited);
+        match task.stopped_at {
+            Some(stopped_at) if stopped_at.ms_since(started_at) < HEALTHY_AFTER_MS => {
+                if by_itself {
+                    short_lives.push(stopped_at);
+                    last = last.max(Some(stopped_at));
+                }
+            }
+            ended => last_long_life = last_long_life.max(ended),
+        }
+    }
+    let since = short_lives.iter().filter(|stopped_at| Some(**stopped_at) > last_long_life).count();
+    let free = usize::try_from(desired_count.max(1).saturating_mul(3)).unwrap_or(usize::MAX);
+    last.filter(|_| since >= free).map(|last| last.plus_ms(FIRST_DELAY_MS))
+}
+
+/// Whether the task is one that a deployment's circuit breaker counts.
+pub fn counts_as_failure(task: &Task) -> bool {
+    never_ran(task) || task.stopped_reason.as_deref() == Some(FAILED_HEALTH_CHECKS)
 }
 
 /// Whether the task is over and was never RUNNING, through no wish of the service or a user.
 pub(crate) fn never_ran(task: &Task) -> bool {
-    use domain::StopCode;
     let failed = match task.stop_code {
         Some(StopCode::TaskFailedToStart | StopCode::EssentialContainerExited) => true,
         Some(

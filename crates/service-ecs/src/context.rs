@@ -7,6 +7,7 @@ use state::{Change, State, StateError, View};
 use wire::ApiError;
 
 use crate::error::server_exception;
+use crate::registrations::Registrations;
 
 /// How often a change is tried again when others changed the same records meanwhile.
 const MAX_ATTEMPTS: usize = 20;
@@ -24,6 +25,8 @@ pub struct EcsContext {
     pub scope: Scope,
     /// What becomes of findings.
     pub guard_mode: guard::Mode,
+    /// Registrations of task definitions under way; `Registrations::default()`.
+    pub registrations: Registrations,
 }
 
 impl EcsContext {

@@ -1,10 +1,14 @@
 //! Names and ARNs: callers may give either, everywhere.
 
 use base::{Arn, Scope};
-use domain::{Cluster, ClusterStatus, TaskDefinition, TaskDefinitionId, TaskDefinitionStatus};
+use domain::{
+    Cluster, ClusterStatus, ContainerInstance, TaskDefinition, TaskDefinitionId,
+    TaskDefinitionStatus,
+};
 use state::{Row, View};
 use wire::ApiError;
 
+use crate::arn;
 use crate::error::{client_exception, cluster_not_found, invalid_parameter};
 
 /// The cluster of a call that names none.
@@ -14,6 +18,25 @@ pub(crate) const DEFAULT_CLUSTER: &str = "default";
 pub(crate) fn cluster_name(given: Option<&str>) -> &str {
     let given = given.filter(|given| !given.is_empty()).unwrap_or(DEFAULT_CLUSTER);
     given.rsplit_once(":cluster/").map_or(given, |(_, name)| name)
+}
+
+/// The ARN that a call on a cluster is authorised on: as given, or made from the name.
+pub(crate) fn cluster_arn(scope: &Scope, given: Option<&str>) -> String {
+    match given.filter(|given| given.starts_with("arn:")) {
+        Some(given) => given.to_owned(),
+        None => arn::cluster(scope, cluster_name(given)),
+    }
+}
+
+/// Whether `name` may be the name of a `kind`: 1–255 letters, digits, underscores and hyphens.
+pub(crate) fn check(name: &str, kind: &str) -> Result<(), ApiError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if (1..=255).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(invalid_parameter(format!(
+        "Invalid {kind} name `{name}`: use 1 to 255 letters, digits, hyphens and underscores."
+    )))
 }
 
 /// The cluster that a call names; it must be ACTIVE.
@@ -84,4 +107,42 @@ pub(crate) fn task_definition<'a>(
             .find(|definition| definition.status == TaskDefinitionStatus::Active),
     };
     found.ok_or_else(|| client_exception("Unable to describe task definition."))
+}
+
+/// `family:revision` or its ARN; a family alone is not enough.
+pub(crate) fn revision(scope: &Scope, given: &str) -> Result<TaskDefinitionId, ApiError> {
+    let name =
+        if given.starts_with("arn:") { parse_arn(scope, given, "task-definition/")? } else { given };
+    name.parse().map_err(|()| {
+        let number = name.rsplit_once(':').map_or("null", |(_, revision)| revision);
+        client_exception(format!(
+            "Invalid revision number. Number: {number}. Give the task definition as family:revision or as an ARN with a revision."
+        ))
+    })
+}
+
+/// The revision that a call changes is not there.
+pub(crate) fn no_such_task_definition() -> ApiError {
+    client_exception(
+        "The specified task definition does not exist. Specify a valid account, family, revision and try again.",
+    )
+}
+
+/// The instance of a cluster, by id or ARN.
+pub(crate) fn container_instance<'a>(
+    view: &'a View,
+    cluster: &str,
+    given: &str,
+) -> Option<&'a Row<ContainerInstance>> {
+    let (own, id) = in_cluster("container-instance", given);
+    let elsewhere = own.is_some_and(|own| own != cluster);
+    view.instance(id).filter(|instance| !elsewhere && instance.cluster == cluster)
+}
+
+/// The ARN that a call means by `given`, for an instance that may not be there.
+pub(crate) fn container_instance_arn(scope: &Scope, cluster: &str, given: &str) -> String {
+    if given.starts_with("arn:") {
+        return given.to_owned();
+    }
+    arn::container_instance(scope, cluster, in_cluster("container-instance", given).1)
 }

@@ -16,12 +16,7 @@ const MAX_TAGS: usize = 50;
 /// More than 50, a key without text or given twice, the prefix `aws:`.
 pub(crate) fn read(given: Option<Vec<types::Tag>>) -> Result<Tags, ApiError> {
     let given = given.unwrap_or_default();
-    if given.len() > MAX_TAGS {
-        return Err(invalid_parameter(format!(
-            "{} tags given: a resource can have at most {MAX_TAGS}.",
-            given.len()
-        )));
-    }
+    check_count(given.len())?;
     let mut tags = Tags::new();
     for tag in given {
         let key = tag.key.unwrap_or_default();
@@ -38,6 +33,16 @@ pub(crate) fn read(given: Option<Vec<types::Tag>>) -> Result<Tags, ApiError> {
         }
     }
     Ok(tags)
+}
+
+/// Whether a resource may have so many tags.
+pub(crate) fn check_count(tags: usize) -> Result<(), ApiError> {
+    if tags > MAX_TAGS {
+        return Err(invalid_parameter(format!(
+            "{tags} tags given: a resource can have at most {MAX_TAGS}."
+        )));
+    }
+    Ok(())
 }
 
 /// Tags as they are answered.

@@ -108,7 +108,7 @@ impl State {
     }
 
     /// Makes a change; durable and visible in [`State::view`] when it returns. An empty change
-    /// does nothing.
+    /// does nothing. After a conflict the view shows what was in the way.
     ///
     /// # Errors
     ///
@@ -118,17 +118,32 @@ impl State {
         if transaction.writes.is_empty() {
             return Ok(*self.applied.borrow());
         }
-        let revision = self.store.commit(transaction).await.map_err(|error| match error {
-            CommitError::Conflict { ref key, .. } => StateError::Conflict { key: key.to_string() },
-            CommitError::OutcomeUnknown { .. } => StateError::OutcomeUnknown(error),
-            other @ (CommitError::TooLarge { .. }
-            | CommitError::DuplicateKey { .. }
-            | CommitError::Unavailable { .. }) => StateError::Commit(other),
-        })?;
+        match self.store.commit(transaction).await {
+            Ok(revision) => {
+                self.shows(revision).await;
+                Ok(revision)
+            }
+            // Who reads again must see what was in the way, or fails on it again.
+            Err(CommitError::Conflict { key, .. }) => {
+                self.shows(self.store.revision()).await;
+                Err(StateError::Conflict { key: key.to_string() })
+            }
+            Err(error @ CommitError::OutcomeUnknown { .. }) => {
+                self.shows(self.store.revision()).await;
+                Err(StateError::OutcomeUnknown(error))
+            }
+            Err(
+                error @ (CommitError::TooLarge { .. }
+                | CommitError::DuplicateKey { .. }
+                | CommitError::Unavailable { .. }),
+            ) => Err(StateError::Commit(error)),
+        }
+    }
+
+    async fn shows(&self, revision: Revision) {
         let mut applied = self.applied.subscribe();
         // The sender lives in `self`, so waiting cannot fail.
         let _current = applied.wait_for(|applied| *applied >= revision).await;
-        Ok(revision)
     }
 
     /// The revision that the view shows.

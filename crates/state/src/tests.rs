@@ -90,3 +90,20 @@ async fn a_subscriber_is_told_which_service_was_touched() {
     assert_eq!(subscription.next().await.into_iter().collect::<Vec<_>>(), [expected]);
     assert_eq!(state.view().deployments_of("a", "s").count(), 1);
 }
+
+#[tokio::test]
+async fn after_a_conflict_the_view_shows_what_was_in_the_way() {
+    let store = Arc::new(MemoryStore::new(HistoryLimits::default(), Arc::new(NoFaults)));
+    let (state, follower) = State::open(Arc::clone(&store) as Arc<dyn store::Store>).await.unwrap();
+    tokio::spawn(follower.run());
+    let (other, other_follower) = State::open(store).await.unwrap();
+    tokio::spawn(other_follower.run());
+    let create = || {
+        let mut change = Change::new();
+        change.create(&cluster("a"));
+        change
+    };
+    other.commit(create()).await.unwrap();
+    assert!(matches!(state.commit(create()).await, Err(StateError::Conflict { .. })));
+    assert!(state.view().cluster("a").is_some());
+}

@@ -129,7 +129,7 @@ impl View {
     pub fn revisions_of(
         &self,
         family: &str,
-    ) -> impl DoubleEndedIterator<Item = &Row<TaskDefinition>> {
+    ) -> impl DoubleEndedIterator<Item = &Row<TaskDefinition>> + use<'_> {
         prefixed(&self.task_definitions, format!("{family}/"))
     }
 

@@ -22,7 +22,12 @@ pub fn apply(spec: &TaskSpec, state: &mut TaskState, event: Event, now: Timestam
             state.pull_stopped_at.get_or_insert(now);
         }
         Event::ImageFailed { container, reason } => {
-            never_started(state, container, &reason, now);
+            if let Some(container) = state.containers.get_mut(container)
+                && container.phase == ContainerPhase::Waiting
+            {
+                container.stop_before_start(&reason, now);
+                state.stop_with(StopCode::TaskFailedToStart, reason);
+            }
         }
         Event::SandboxReady { address, mac_address, bindings } => {
             if state.sandbox == SandboxPhase::Absent {
@@ -36,17 +41,23 @@ pub fn apply(spec: &TaskSpec, state: &mut TaskState, event: Event, now: Timestam
                 }
             }
         }
-        Event::SandboxFailed { reason } => state.stop_with(StopCode::TaskFailedToStart, reason),
+        Event::SandboxFailed { reason } => {
+            if state.sandbox == SandboxPhase::Absent {
+                state.stop_with(StopCode::TaskFailedToStart, reason);
+            }
+        }
         Event::SandboxRemoved => {
             state.sandbox = SandboxPhase::Removed;
             state.stopped_at.get_or_insert(now);
         }
         Event::ContainerStarted { container, attempt, runtime_id, at } => {
-            started(spec, state, container, attempt, runtime_id, at);
+            started(state, container, attempt, Some(runtime_id), at);
         }
         Event::ContainerFailed { container, attempt, reason } => {
-            if current(state, container, attempt).is_some() {
-                never_started(state, container, &reason, now);
+            let starting = current(state, container, attempt)
+                .is_some_and(|container| container.phase == ContainerPhase::Starting);
+            if starting {
+                could_not_start(spec, state, container, &reason, now);
             }
         }
         Event::ContainerExited { container, attempt, exit_code, reason, at } => {
@@ -59,16 +70,18 @@ pub fn apply(spec: &TaskSpec, state: &mut TaskState, event: Event, now: Timestam
 }
 
 /// Takes in what the runtime has after a restart of the agent. A container that should be alive
-/// and is not there has ended without a witness; one that was being started is started again.
+/// and is not there has ended without a witness; one that was being started waits for its turn
+/// again, under the same number.
 pub fn recover(spec: &TaskSpec, state: &mut TaskState, found: &[FoundContainer], now: Timestamp) {
     for index in 0..state.containers.len() {
-        let Some(container) = state.containers.get(index) else { continue };
+        let Some(container) = state.containers.get_mut(index) else { continue };
         let (attempt, phase) = (container.attempt, container.phase);
         let survivor =
             found.iter().find(|found| found.container == index && found.attempt == attempt);
         match survivor {
             Some(found) => {
-                started(spec, state, index, attempt, found.runtime_id.clone(), found.started_at);
+                let runtime_id = Some(found.runtime_id.clone());
+                started(state, index, attempt, runtime_id, found.started_at);
                 if let Some(exit) = &found.exit {
                     exited(spec, state, index, attempt, exit.clone());
                 }
@@ -78,7 +91,12 @@ pub fn recover(spec: &TaskSpec, state: &mut TaskState, found: &[FoundContainer],
                     let reason = "the container was gone when the agent came back".to_owned();
                     exited(spec, state, index, attempt, (137, Some(reason), now));
                 }
-                ContainerPhase::Waiting | ContainerPhase::Starting | ContainerPhase::Stopped => {}
+                // Not left as it is: a task that should stop would start it only to stop it.
+                ContainerPhase::Starting => {
+                    container.phase = ContainerPhase::Waiting;
+                    container.attempt = attempt.saturating_sub(1);
+                }
+                ContainerPhase::Waiting | ContainerPhase::Stopped => {}
             },
         }
     }
@@ -88,12 +106,12 @@ fn current(state: &mut TaskState, index: usize, attempt: u32) -> Option<&mut Con
     state.containers.get_mut(index).filter(|container| container.attempt == attempt)
 }
 
+/// `runtime_id` is `None` when only the end of the process was witnessed.
 fn started(
-    spec: &TaskSpec,
     state: &mut TaskState,
     index: usize,
     attempt: u32,
-    runtime_id: String,
+    runtime_id: Option<String>,
     at: Timestamp,
 ) {
     let Some(container) = current(state, index, attempt) else { return };
@@ -101,27 +119,37 @@ fn started(
         return;
     }
     container.phase = ContainerPhase::Running;
-    container.runtime_id = Some(runtime_id);
+    container.runtime_id = runtime_id.or(container.runtime_id.take());
     container.started_at = Some(at);
     container.stopped_at = None;
     container.exit_code = None;
     container.reason = None;
     container.health = Health::default();
-    if !state.has_run && spec.containers.len() == state.containers.len() {
-        let all_started = state.containers.iter().all(ContainerState::has_run);
-        if all_started && state.stop.is_none() {
-            state.has_run = true;
-            state.started_at = Some(at);
-        }
-    }
+    state.note_running(at);
 }
 
-fn never_started(state: &mut TaskState, index: usize, reason: &str, now: Timestamp) {
-    let Some(container) = state.containers.get_mut(index) else { return };
-    container.phase = ContainerPhase::Stopped;
-    container.reason = Some(reason.to_owned());
-    container.stopped_at = Some(now);
-    state.stop_with(StopCode::TaskFailedToStart, reason.to_owned());
+/// A container could not be started: the end of the task, where it is essential. (`essential`:
+/// the failure of another one does not affect the rest of the task.)
+pub(crate) fn could_not_start(
+    spec: &TaskSpec,
+    state: &mut TaskState,
+    index: usize,
+    reason: &str,
+    now: Timestamp,
+) {
+    let (Some(container), Some(spec)) =
+        (state.containers.get_mut(index), spec.containers.get(index))
+    else {
+        return;
+    };
+    container.stop_before_start(reason, now);
+    if !spec.essential {
+        state.note_running(now);
+    } else if state.has_run {
+        state.stop_with(StopCode::EssentialContainerExited, ESSENTIAL_EXITED.to_owned());
+    } else {
+        state.stop_with(StopCode::TaskFailedToStart, reason.to_owned());
+    }
 }
 
 fn exited(
@@ -132,6 +160,7 @@ fn exited(
     (exit_code, reason, at): (i32, Option<String>, Timestamp),
 ) {
     let stopping = state.stop.is_some();
+    started(state, index, attempt, None, at);
     let Some(container) = current(state, index, attempt) else { return };
     if !container.may_be_alive() {
         return;

@@ -26,7 +26,8 @@ pub(crate) fn readiness(
     let mut deadline: Option<Timestamp> = None;
     let mut waiting = false;
     for (name, condition) in conditions(container) {
-        let (Some(dependency), Some(dependency_spec)) = (state.container(name), spec.container(name))
+        let (Some(dependency), Some(dependency_spec)) =
+            (state.container(name), spec.container(name))
         else {
             continue;
         };
@@ -122,9 +123,7 @@ fn gives_up_at(
         DependencyCondition::Start => None,
         DependencyCondition::Complete
         | DependencyCondition::Success
-        | DependencyCondition::Healthy => {
-            Some(started_at.plus_seconds(i64::from(timeout_seconds)))
-        }
+        | DependencyCondition::Healthy => Some(started_at.plus_seconds(i64::from(timeout_seconds))),
     }
 }
 

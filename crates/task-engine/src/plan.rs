@@ -1,8 +1,9 @@
 //! What should be under way now.
 
 use base::Timestamp;
-use domain::{ContainerSpec, DesiredStatus, StopCode, TaskSpec};
+use domain::{DesiredStatus, TaskSpec};
 
+use crate::apply::could_not_start;
 use crate::dependency::{Readiness, dependants_stopped, readiness};
 use crate::state::{ContainerPhase, SandboxPhase, TaskState};
 
@@ -92,11 +93,11 @@ fn plan_running(spec: &TaskSpec, state: &mut TaskState, now: Timestamp, plan: &m
     if state.sandbox == SandboxPhase::Absent {
         plan.effects.push(Effect::CreateSandbox);
     }
-    let prepared = state.images_resolved && state.sandbox == SandboxPhase::Ready;
+    if state.images_resolved && state.sandbox == SandboxPhase::Ready {
+        // One that can never start decides over those that wait for it: again until none is left.
+        while start_those_ready(spec, state, now, plan) {}
+    }
     for (index, container_spec) in spec.containers.iter().enumerate() {
-        if prepared {
-            start_when_ready(spec, state, (index, container_spec), now, plan);
-        }
         let Some(container) = state.containers.get(index) else { continue };
         let attempt = container.attempt;
         match container.phase {
@@ -114,48 +115,45 @@ fn plan_running(spec: &TaskSpec, state: &mut TaskState, now: Timestamp, plan: &m
                     }
                 }
             }
-            ContainerPhase::Waiting
-            | ContainerPhase::Stopping { .. }
-            | ContainerPhase::Stopped => {}
+            ContainerPhase::Waiting | ContainerPhase::Stopping { .. } | ContainerPhase::Stopped => {
+            }
         }
     }
 }
 
-fn start_when_ready(
+/// Returns whether a container was given up.
+fn start_those_ready(
     spec: &TaskSpec,
     state: &mut TaskState,
-    (index, container_spec): (usize, &ContainerSpec),
     now: Timestamp,
     plan: &mut Plan,
-) {
-    let waiting = state
-        .containers
-        .get(index)
-        .is_some_and(|container| container.phase == ContainerPhase::Waiting);
-    if !waiting {
-        return;
-    }
-    match readiness(spec, state, container_spec, now) {
-        Readiness::Ready => {
-            if let Some(container) = state.containers.get_mut(index) {
-                container.phase = ContainerPhase::Starting;
-                container.attempt = container.attempt.saturating_add(1);
-            }
+) -> bool {
+    let mut given_up = false;
+    for (index, container_spec) in spec.containers.iter().enumerate() {
+        let Some(container) = state.containers.get(index) else { continue };
+        if container.phase != ContainerPhase::Waiting {
+            continue;
         }
-        Readiness::Wait(deadline) => {
-            if let Some(deadline) = deadline {
-                plan.wake_at(deadline);
+        // Dependencies are for the task's start; a restart of the container does not wait.
+        let restart = container.attempt > 0;
+        let readiness =
+            if restart { Readiness::Ready } else { readiness(spec, state, container_spec, now) };
+        match readiness {
+            Readiness::Ready => {
+                if let Some(container) = state.containers.get_mut(index) {
+                    container.phase = ContainerPhase::Starting;
+                    container.attempt = container.attempt.saturating_add(1);
+                }
             }
-        }
-        Readiness::Never(reason) => {
-            if let Some(container) = state.containers.get_mut(index) {
-                container.phase = ContainerPhase::Stopped;
-                container.reason = Some(reason.clone());
-                container.stopped_at = Some(now);
+            Readiness::Wait(Some(deadline)) => plan.wake_at(deadline),
+            Readiness::Wait(None) => {}
+            Readiness::Never(reason) => {
+                could_not_start(spec, state, index, &reason, now);
+                given_up = true;
             }
-            state.stop_with(StopCode::TaskFailedToStart, reason);
         }
     }
+    given_up
 }
 
 fn plan_stopping(spec: &TaskSpec, state: &mut TaskState, now: Timestamp, plan: &mut Plan) {

@@ -108,7 +108,10 @@ impl TaskState {
     pub fn new(containers: impl IntoIterator<Item = (String, String)>) -> Self {
         Self {
             sandbox: SandboxPhase::Absent,
-            containers: containers.into_iter().map(|(name, id)| ContainerState::new(name, id)).collect(),
+            containers: containers
+                .into_iter()
+                .map(|(name, id)| ContainerState::new(name, id))
+                .collect(),
             images_resolved: false,
             stop: None,
             has_run: false,
@@ -130,6 +133,19 @@ impl TaskState {
     /// Whether every container has ended or will never start.
     pub fn all_stopped(&self) -> bool {
         self.containers.iter().all(|container| container.phase == ContainerPhase::Stopped)
+    }
+
+    /// The task has been RUNNING once every container has started, or has failed to without taking
+    /// the task along.
+    pub(crate) fn note_running(&mut self, at: Timestamp) {
+        let settled = self
+            .containers
+            .iter()
+            .all(|container| container.has_run() || container.phase == ContainerPhase::Stopped);
+        if settled && !self.has_run && self.stop.is_none() {
+            self.has_run = true;
+            self.started_at = Some(at);
+        }
     }
 
     pub(crate) fn stop_with(&mut self, code: StopCode, reason: String) {
@@ -155,12 +171,18 @@ impl ContainerState {
         }
     }
 
+    pub(crate) fn stop_before_start(&mut self, reason: &str, now: Timestamp) {
+        self.phase = ContainerPhase::Stopped;
+        self.reason = Some(reason.to_owned());
+        self.stopped_at = Some(now);
+    }
+
     /// Whether its process may be alive.
     pub fn may_be_alive(&self) -> bool {
         match self.phase {
-            ContainerPhase::Starting | ContainerPhase::Running | ContainerPhase::Stopping { .. } => {
-                true
-            }
+            ContainerPhase::Starting
+            | ContainerPhase::Running
+            | ContainerPhase::Stopping { .. } => true,
             ContainerPhase::Waiting | ContainerPhase::Stopped => false,
         }
     }

@@ -1,0 +1,298 @@
+//! Everything of one server.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Clock, IdSource};
+use controllers::{Janitor, NodeLink, ServiceController};
+use gateway::{Config, Dependencies, Gateway, Limits, RootCredentials, ServerTls};
+use images::ImageStore;
+use logstore::LogStore;
+use node_proto::ControlPlane;
+use policy::Principal;
+use prometheus_client::registry::Registry;
+use state::State;
+use store_redb::{Options, RedbStore};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::client_environment::ClientEnvironment;
+use crate::config::ServerConfig;
+use crate::error::{RunError, StartError};
+use crate::machine::{OsEntropy, SystemClock};
+use crate::root_key::RootKey;
+use crate::services::{Shared, services};
+use crate::state_directory::StateDirectory;
+use crate::stop_tasks::stop_tasks;
+use crate::supervisor::Supervisor;
+use crate::{local_node, preflight};
+
+/// How often expired log events are deleted.
+const LOG_SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
+/// How long the parts that end in an orderly way may take: the gateway's limit and a margin.
+const ORDERLY_LIMIT: Duration = Duration::from_secs(15);
+
+/// How far the end has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    /// No more requests; tasks may still have to stop.
+    Closing,
+    /// The node ends too.
+    Ending,
+}
+
+/// What all parts share.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) directory: StateDirectory,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) logs: Arc<LogStore>,
+}
+
+/// A server that serves. Dropping it ends everything at once; [`Server::run`] does so in order.
+#[derive(Debug)]
+pub struct Server {
+    endpoint: String,
+    client_environment: ClientEnvironment,
+    common: Common,
+    state: Arc<State>,
+    phase: watch::Sender<Phase>,
+    service_controller: AbortHandle,
+    stop_tasks: bool,
+    /// End when they are told to.
+    orderly: Supervisor,
+    /// Work until they are dropped.
+    background: Supervisor,
+}
+
+impl Server {
+    /// Opens the state directory and starts everything. Requests are answered when it returns,
+    /// and `client.env` is there. Blocks for short times while it opens files.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing goes on then. Containers of an earlier program do.
+    pub async fn start(config: ServerConfig) -> Result<Self, StartError> {
+        if let Some(node) = &config.node {
+            preflight::look(&node.shim_program).map_err(StartError::Preflight)?;
+        }
+        let directory =
+            StateDirectory::open(&config.state_directory).map_err(StartError::StateDirectory)?;
+        let ids: Arc<dyn IdSource> = Arc::new(OsEntropy);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let root_key = match &config.root_key {
+            Some(key) => key.clone(),
+            None => RootKey::keep(directory.path(), ids.as_ref()).map_err(StartError::RootKey)?,
+        };
+        let logs = LogStore::open(&directory.path().join("logs"), Arc::clone(&clock));
+        let logs = Arc::new(logs.map_err(StartError::Logs)?);
+        let images = directory.path().join("images");
+        let images = ImageStore::open(&images, config.unpack_helper.clone());
+        let images = Arc::new(images.map_err(StartError::Images)?);
+        let store = RedbStore::open(&directory.path().join("store"), Options::default());
+        let store = Arc::new(store.map_err(StartError::Store)?);
+        let (state, follower) = State::open(store).await.map_err(StartError::State)?;
+        let mut background = Supervisor::default();
+        background.spawn("state follower", async { Ok(follower.run().await?) });
+
+        let common = Common { directory, clock, ids, logs };
+        let tls = tls(&config, &common)?;
+        let ca_bundle = tls.as_ref().map(|tls| tls.authority_path().to_owned());
+        let gateway = gateway(&config, &common, &state, &root_key, tls).await?;
+        let (address, endpoint) = (gateway.address(), endpoint(gateway.address(), ca_bundle.is_some()));
+        let scope = config.scope.clone();
+        let link = Arc::new(NodeLink::new(Arc::clone(&state), Arc::clone(&common.clock), scope));
+        let service_controller = spawn_background(&mut background, &common, &state, &link);
+
+        let phase = watch::Sender::new(Phase::Serving);
+        let mut orderly = Supervisor::default();
+        if let Some(settings) = &config.node {
+            let link: Arc<dyn ControlPlane> = link;
+            let node = local_node::start(settings, &common, link, images, address.port()).await?;
+            let told = reached(&phase, Phase::Ending);
+            orderly.spawn("node", async { Ok(node.run(told).await) });
+        }
+        let told = reached(&phase, Phase::Closing);
+        orderly.spawn("gateway", async { Ok(gateway.serve(told).await) });
+        let client_environment = client_environment(&config, &root_key, endpoint.clone(), ca_bundle);
+        client_environment
+            .write(common.directory.path())
+            .map_err(StartError::ClientEnvironment)?;
+        let stop_tasks = config.node.as_ref().is_some_and(|node| node.stop_tasks);
+        Ok(Self {
+            endpoint,
+            client_environment,
+            common,
+            state,
+            phase,
+            service_controller,
+            stop_tasks,
+            orderly,
+            background,
+        })
+    }
+
+    /// The URL for clients on this machine.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// What is in `client.env`.
+    pub const fn client_environment(&self) -> &ClientEnvironment {
+        &self.client_environment
+    }
+
+    /// Works until `shutdown` is done, then ends everything in order, in bounded time. Containers
+    /// go on running unless they are to be stopped.
+    ///
+    /// # Errors
+    /// [`RunError`] when a part ended by itself; everything else was ended in order.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let outcome = tokio::select! {
+            () = shutdown => Ok(()),
+            error = self.orderly.ended() => Err(error),
+            error = self.background.ended() => Err(error),
+        };
+        self.phase.send_replace(Phase::Closing);
+        self.service_controller.abort();
+        if self.stop_tasks && outcome.is_ok() {
+            tracing::info!("stopping all tasks");
+            stop_tasks(&self.state, self.common.clock.as_ref()).await;
+        }
+        self.phase.send_replace(Phase::Ending);
+        if tokio::time::timeout(ORDERLY_LIMIT, self.orderly.drained()).await.is_err() {
+            tracing::warn!("parts of the program were cut off by the shutdown");
+            self.orderly.shutdown().await;
+        }
+        self.background.shutdown().await;
+        let logs = Arc::clone(&self.common.logs);
+        match tokio::task::spawn_blocking(move || logs.checkpoint()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "logs are tidied up at the next start");
+            }
+            Err(error) => tracing::error!(%error, "tidying up the logs failed"),
+        }
+        outcome
+    }
+}
+
+/// Done when the end has come as far as `phase`, or the server is gone.
+fn reached(sender: &watch::Sender<Phase>, phase: Phase) -> impl Future<Output = ()> + use<> {
+    let mut receiver = sender.subscribe();
+    async move {
+        let _reached_or_gone = receiver.wait_for(|now| *now >= phase).await.is_ok();
+    }
+}
+
+fn spawn_background(
+    background: &mut Supervisor,
+    common: &Common,
+    state: &Arc<State>,
+    link: &Arc<NodeLink>,
+) -> AbortHandle {
+    let clock = &common.clock;
+    let link = Arc::clone(link);
+    background.spawn("node link", async move { Ok(link.run().await) });
+    let janitor = Janitor::new(Arc::clone(state), Arc::clone(clock));
+    background.spawn("janitor", async move { Ok(janitor.run().await) });
+    let logs = Arc::clone(&common.logs);
+    background.spawn("log sweeper", async move {
+        loop {
+            tokio::time::sleep(LOG_SWEEP_INTERVAL).await;
+            let logs = Arc::clone(&logs);
+            let swept = tokio::task::spawn_blocking(move || logs.sweep()).await?;
+            tracing::debug!(?swept, "expired log events deleted");
+        }
+    });
+    let services =
+        ServiceController::new(Arc::clone(state), Arc::clone(clock), Arc::clone(&common.ids));
+    background.spawn("service controller", async move { Ok(services.run().await) })
+}
+
+async fn gateway(
+    config: &ServerConfig,
+    common: &Common,
+    state: &Arc<State>,
+    root_key: &RootKey,
+    tls: Option<ServerTls>,
+) -> Result<Gateway, StartError> {
+    let shared = Shared {
+        state: Arc::clone(state),
+        logs: Arc::clone(&common.logs),
+        clock: Arc::clone(&common.clock),
+        ids: Arc::clone(&common.ids),
+        scope: config.scope.clone(),
+        guard_mode: config.guard_mode,
+    };
+    let credentials = RootCredentials::new(
+        root_key.access_key_id().to_owned(),
+        root_key.secret().clone(),
+        Principal::root(config.scope.account.clone()),
+    );
+    let dependencies = Dependencies {
+        services: services(shared),
+        credentials: Arc::new(credentials),
+        clock: Arc::clone(&common.clock),
+        ids: Arc::clone(&common.ids),
+        registry: Arc::new(Registry::default().into()),
+    };
+    let config = Config {
+        listen: config.listen,
+        region: config.scope.region.clone(),
+        limits: Limits::default(),
+        tls,
+    };
+    Gateway::bind(config, dependencies).await.map_err(StartError::Gateway)
+}
+
+/// The certificate, for any address but loopback.
+fn tls(config: &ServerConfig, common: &Common) -> Result<Option<ServerTls>, StartError> {
+    let ip = config.listen.ip();
+    if ip.is_loopback() {
+        return Ok(None);
+    }
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    if !ip.is_unspecified() {
+        names.push(ip.to_string());
+    }
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    names.push(host);
+    names.extend(config.tls_names.iter().cloned());
+    names.sort();
+    names.dedup();
+    names.retain(|name| !name.is_empty());
+    let directory = common.directory.path().join("tls");
+    let tls = ServerTls::create(&directory, &names, common.clock.now());
+    tls.map(Some).map_err(StartError::Tls)
+}
+
+/// The URL for clients on this machine: one that listens everywhere is reached on loopback.
+fn endpoint(address: SocketAddr, tls: bool) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let scheme = if tls { "https" } else { "http" };
+    format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
+}
+
+fn client_environment(
+    config: &ServerConfig,
+    root_key: &RootKey,
+    endpoint: String,
+    ca_bundle: Option<PathBuf>,
+) -> ClientEnvironment {
+    ClientEnvironment {
+        endpoint,
+        access_key_id: root_key.access_key_id().to_owned(),
+        secret: root_key.secret().clone(),
+        region: config.scope.region.to_string(),
+        ca_bundle,
+    }
+}

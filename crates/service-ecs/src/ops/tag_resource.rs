@@ -1,0 +1,35 @@
+//! `TagResource`: adds tags, and replaces those of the same keys.
+
+use api_ecs::ops::TagResource;
+use api_ecs::types::{TagResourceRequest, TagResourceResponse};
+use policy::Authorized;
+use wire::ApiError;
+
+use crate::tagged::Tagged;
+use crate::{EcsContext, tag};
+
+pub(crate) fn resources(_ctx: &EcsContext, input: &TagResourceRequest) -> Vec<String> {
+    vec![input.resource_arn.clone().unwrap_or_default()]
+}
+
+pub(crate) async fn execute(
+    ctx: &EcsContext,
+    call: Authorized<TagResource>,
+) -> Result<TagResourceResponse, ApiError> {
+    let (_, input) = call.into_parts();
+    let arn = input.resource_arn.unwrap_or_default();
+    let given = tag::read(input.tags)?;
+    ctx.commit(|view, change| {
+        let resource = Tagged::find(view, &ctx.scope, &arn)?;
+        resource.check_alive()?;
+        let mut tags = resource.tags().clone();
+        tags.extend(given.clone());
+        tag::check_count(tags.len())?;
+        if tags != *resource.tags() {
+            resource.update(change, tags);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(TagResourceResponse {})
+}

@@ -1,0 +1,30 @@
+//! `UpdateClusterSettings`.
+
+use api_ecs::ops::UpdateClusterSettings;
+use api_ecs::types::{UpdateClusterSettingsRequest, UpdateClusterSettingsResponse};
+use policy::Authorized;
+use wire::ApiError;
+
+use crate::{EcsContext, name, read, render};
+
+pub(crate) fn resources(ctx: &EcsContext, input: &UpdateClusterSettingsRequest) -> Vec<String> {
+    vec![name::cluster_arn(&ctx.scope, input.cluster.as_deref())]
+}
+
+pub(crate) async fn execute(
+    ctx: &EcsContext,
+    call: Authorized<UpdateClusterSettings>,
+) -> Result<UpdateClusterSettingsResponse, ApiError> {
+    let input = call.input();
+    let settings = read::cluster::settings(ctx, input.settings.as_deref())?;
+    let cluster = ctx
+        .commit(|view, change| {
+            let row = name::cluster(view, &ctx.scope, input.cluster.as_deref())?;
+            let mut cluster = row.value.as_ref().clone();
+            cluster.settings.clone_from(&settings);
+            change.update(row, &cluster);
+            Ok(render::cluster::updated(ctx, view, &cluster))
+        })
+        .await?;
+    Ok(UpdateClusterSettingsResponse { cluster: Some(cluster) })
+}

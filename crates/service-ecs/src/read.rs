@@ -1,0 +1,7 @@
+//! From wire types to records.
+
+pub(crate) mod account_setting;
+pub(crate) mod amount;
+pub(crate) mod attribute;
+pub(crate) mod cluster;
+pub(crate) mod task_definition;

@@ -1,0 +1,7 @@
+//! From records to wire types.
+
+pub(crate) mod account_setting;
+pub(crate) mod cluster;
+pub(crate) mod container_instance;
+pub(crate) mod failure;
+pub(crate) mod task_definition;
