@@ -1,5 +1,6 @@
 //! Forgets what is over for long enough.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,6 +90,10 @@ fn deletions(view: &View, now: Timestamp) -> Change {
     forget!(view.service_deployments().filter(|record| {
         record.status.is_final() && over(record.finished_at, DEPLOYMENT_RETENTION_MS)
     }));
+    let revisions = revisions_in_use(view);
+    forget!(view.service_revisions().filter(|revision| {
+        over(Some(revision.created_at), RETENTION_MS) && !revisions.contains(revision.id.as_str())
+    }));
     forget!(view.task_definitions().filter(|definition| {
         definition.status == TaskDefinitionStatus::DeleteInProgress
             && !view.tasks().any(|task| task.task_definition == definition.id)
@@ -101,6 +106,19 @@ fn deletions(view: &View, now: Timestamp) -> Change {
             })
     }));
     change
+}
+
+/// Revisions that a service runs or may go back to, or that the record of a deployment names.
+fn revisions_in_use(view: &View) -> BTreeSet<&str> {
+    let deployments = view.services().flat_map(|service| {
+        service.value.deployments.iter().map(|deployment| deployment.service_revision_id.as_str())
+    });
+    let records = view.service_deployments().flat_map(|record| {
+        let rollback = record.value.rollback.iter().map(|(target, _)| target.as_str());
+        let sources = record.value.source_revision_ids.iter().map(String::as_str);
+        sources.chain(rollback).chain([record.value.target_revision_id.as_str()])
+    });
+    deployments.chain(records).collect()
 }
 
 /// Failed tasks of a deployment under way are what its circuit breaker counts; it opens before they

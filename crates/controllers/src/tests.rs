@@ -172,8 +172,7 @@ fn report(task: &str, sequence: u64, last_status: TaskStatus, now: Timestamp) ->
     }
 }
 
-fn service(desired: u32, now: Timestamp) -> (TaskDefinition, Service, ServiceDeployment) {
-    let id = TaskDefinitionId { family: "web".to_owned(), revision: 1 };
+fn definition(now: Timestamp) -> TaskDefinition {
     let container = ContainerSpec {
         name: "main".to_owned(),
         essential: true,
@@ -181,8 +180,8 @@ fn service(desired: u32, now: Timestamp) -> (TaskDefinition, Service, ServiceDep
         memory_mib: Some(10),
         ..ContainerSpec::default()
     };
-    let definition = TaskDefinition {
-        id: id.clone(),
+    TaskDefinition {
+        id: TaskDefinitionId { family: "web".to_owned(), revision: 1 },
         status: TaskDefinitionStatus::Active,
         spec: TaskSpec {
             containers: vec![container],
@@ -206,11 +205,14 @@ fn service(desired: u32, now: Timestamp) -> (TaskDefinition, Service, ServiceDep
         deregistered_at: None,
         delete_requested_at: None,
         guard_notes: Vec::new(),
-    };
-    let deployment = Deployment {
+    }
+}
+
+fn deployment(id: TaskDefinitionId, now: Timestamp) -> Deployment {
+    Deployment {
         id: "ecs-svc/1".to_owned(),
         status: DeploymentStatus::Primary,
-        task_definition: id.clone(),
+        task_definition: id,
         launch_type: LaunchType::Ec2,
         failed_tasks: 0,
         failures_reset_at: None,
@@ -220,36 +222,11 @@ fn service(desired: u32, now: Timestamp) -> (TaskDefinition, Service, ServiceDep
         service_deployment_id: "record".to_owned(),
         created_at: now,
         updated_at: now,
-    };
-    let service = Service {
-        name: "web".to_owned(),
-        cluster: "c".to_owned(),
-        status: ServiceStatus::Active,
-        scheduling_strategy: SchedulingStrategy::Replica,
-        desired_count: desired,
-        task_definition: id,
-        launch_type: LaunchType::Ec2,
-        deployment_configuration: DeploymentConfiguration {
-            minimum_healthy_percent: 100,
-            maximum_percent: 200,
-            circuit_breaker: None,
-        },
-        placement_constraints: Vec::new(),
-        placement_strategy: Vec::new(),
-        health_check_grace_period_seconds: 0,
-        deployments: vec![deployment],
-        events: Vec::new(),
-        steady: false,
-        document: Document::default(),
-        propagate_tags: "NONE".to_owned(),
-        enable_ecs_managed_tags: false,
-        enable_execute_command: false,
-        tags: Tags::new(),
-        created_at: now,
-        created_by: "root".to_owned(),
-        deleted_at: None,
-    };
-    let record = ServiceDeployment {
+    }
+}
+
+fn record(desired: u32, now: Timestamp) -> ServiceDeployment {
+    ServiceDeployment {
         id: "record".to_owned(),
         cluster: "c".to_owned(),
         service: "web".to_owned(),
@@ -268,8 +245,40 @@ fn service(desired: u32, now: Timestamp) -> (TaskDefinition, Service, ServiceDep
         finished_at: None,
         stopped_at: None,
         updated_at: now,
+    }
+}
+
+fn service(desired: u32, now: Timestamp) -> (TaskDefinition, Service, ServiceDeployment) {
+    let definition = definition(now);
+    let service = Service {
+        name: "web".to_owned(),
+        cluster: "c".to_owned(),
+        status: ServiceStatus::Active,
+        scheduling_strategy: SchedulingStrategy::Replica,
+        desired_count: desired,
+        task_definition: definition.id.clone(),
+        launch_type: LaunchType::Ec2,
+        deployment_configuration: DeploymentConfiguration {
+            minimum_healthy_percent: 100,
+            maximum_percent: 200,
+            circuit_breaker: None,
+        },
+        placement_constraints: Vec::new(),
+        placement_strategy: Vec::new(),
+        health_check_grace_period_seconds: 0,
+        deployments: vec![deployment(definition.id.clone(), now)],
+        events: Vec::new(),
+        steady: false,
+        document: Document::default(),
+        propagate_tags: "NONE".to_owned(),
+        enable_ecs_managed_tags: false,
+        enable_execute_command: false,
+        tags: Tags::new(),
+        created_at: now,
+        created_by: "root".to_owned(),
+        deleted_at: None,
     };
-    (definition, service, record)
+    (definition, service, record(desired, now))
 }
 
 fn steady(view: &View) -> bool {
@@ -492,6 +501,43 @@ async fn the_janitor_keeps_what_a_circuit_breaker_counts() {
         .await;
     janitor.sweep().await;
     assert!(!left("failed"));
+}
+
+#[tokio::test]
+async fn the_janitor_keeps_revisions_that_a_service_or_a_record_names() {
+    let world = World::new().await;
+    let janitor =
+        Janitor::new(Arc::clone(&world.state), Arc::clone(&world.clock) as Arc<dyn Clock>);
+    let (definition, mut web, mut old) = service(0, world.clock.now());
+    web.deployments[0].service_revision_id = "current".to_owned();
+    old.target_revision_id = "recorded".to_owned();
+    let revision = |id: &str| ServiceRevision {
+        id: id.to_owned(),
+        cluster: "c".to_owned(),
+        service: "web".to_owned(),
+        task_definition: definition.id.clone(),
+        launch_type: LaunchType::Ec2,
+        document: Document::default(),
+        created_at: world.clock.now(),
+    };
+    world
+        .commit(|_, change| {
+            change.create(&web);
+            change.create(&old);
+            for id in ["current", "recorded", "forgotten"] {
+                change.create(&revision(id));
+            }
+        })
+        .await;
+    let left = || {
+        let view = world.state.view();
+        view.service_revisions().map(|row| row.id.clone()).collect::<Vec<_>>()
+    };
+    janitor.sweep().await;
+    assert_eq!(left().len(), 3);
+    world.clock.advance_ms(RETENTION_MS + 1);
+    janitor.sweep().await;
+    assert_eq!(left(), ["current", "recorded"]);
 }
 
 #[tokio::test]

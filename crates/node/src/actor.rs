@@ -28,6 +28,8 @@ const LONGEST_WAIT_MS: i64 = 60_000;
 pub(crate) enum Message {
     /// An effect ended.
     Performed(Effect, Result<Option<Event>, TryAgain>),
+    /// An effect that failed may be tried again.
+    Retry(Effect),
     /// A container ended.
     Exited(ContainerExit),
 }
@@ -60,8 +62,10 @@ pub(crate) struct Actor {
     mailbox: mpsc::Receiver<Message>,
     sender: mpsc::Sender<Message>,
     wanted: watch::Receiver<Wanted>,
-    /// Effects under way or done that are still in the plan.
+    /// Effects begun, perhaps done, that are still in the plan: not to be begun again.
     issued: BTreeSet<Effect>,
+    /// Effects whose end is not known yet, in the plan or not.
+    under_way: BTreeSet<Effect>,
 }
 
 impl Actor {
@@ -79,6 +83,7 @@ impl Actor {
             sender,
             wanted,
             issued: BTreeSet::new(),
+            under_way: BTreeSet::new(),
         };
         (actor, handle)
     }
@@ -135,9 +140,15 @@ impl Actor {
     fn issue(&mut self, plan: &Plan) {
         self.issued.retain(|effect| plan.effects.contains(effect));
         for effect in &plan.effects {
+            // Nothing may be made any more while everything is taken down.
+            let must_be_alone = *effect == Effect::RemoveSandbox;
+            if self.under_way.contains(effect) || (must_be_alone && !self.under_way.is_empty()) {
+                continue;
+            }
             if !self.issued.insert(effect.clone()) {
                 continue;
             }
+            self.under_way.insert(effect.clone());
             let work = Work {
                 assignment: Arc::clone(&self.record.assignment),
                 digests: self
@@ -182,6 +193,7 @@ impl Actor {
         let now = self.shared.drivers.clock.now();
         match message {
             Message::Performed(effect, Ok(event)) => {
+                self.under_way.remove(&effect);
                 if let Some(event) = event {
                     self.apply(event, now);
                 }
@@ -196,14 +208,16 @@ impl Actor {
                 }
             }
             Message::Performed(effect, Err(TryAgain(reason))) => {
+                self.under_way.remove(&effect);
                 let task = &self.record.assignment.task_id;
                 tracing::warn!(task, ?effect, reason, "not done: tried again");
                 let sender = self.sender.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(RETRY_PAUSE).await;
-                    let _gone = sender.send(Message::Performed(effect, Ok(None))).await;
+                    let _gone = sender.send(Message::Retry(effect)).await;
                 });
             }
+            Message::Retry(effect) => drop(self.issued.remove(&effect)),
             Message::Exited(exit) => self.exited(exit, now),
         }
     }

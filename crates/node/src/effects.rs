@@ -11,7 +11,7 @@ use domain::{NetworkBinding, Protocol};
 use images::{Image, ImageStore};
 use network::{AttachRequest, Attachment, Network, NetworkMode, PortRequest};
 use node_proto::Assignment;
-use runtime_oci::{ContainerId, ExecSpec, Runtime, SandboxSpec};
+use runtime_oci::{ContainerId, ExecSpec, Runtime, RuntimeError, SandboxSpec};
 use task_engine::{Effect, Event};
 
 use crate::container_spec::{Surroundings, container_spec, task_limits};
@@ -79,12 +79,10 @@ impl Drivers {
                 Ok(Some(self.start(work, container, attempt).await))
             }
             Effect::StopContainer { container, attempt } => {
-                self.signal(work, container, attempt, None).await;
-                Ok(None)
+                self.signal(work, container, attempt, None).await.map(|()| None)
             }
             Effect::KillContainer { container, attempt } => {
-                self.signal(work, container, attempt, Some(SIGKILL)).await;
-                Ok(None)
+                self.signal(work, container, attempt, Some(SIGKILL)).await.map(|()| None)
             }
             Effect::ProbeHealth { container, attempt } => {
                 Ok(self.probe(work, container, attempt).await)
@@ -201,8 +199,7 @@ impl Drivers {
         let runtime_spec = container_spec(spec, &image, &around)
             .map_err(|reason| format!("CannotCreateContainerError: {reason}"))?;
         let target = LogTarget::of(assignment, spec);
-        let failed =
-            |error: &runtime_oci::RuntimeError| format!("{}: {}", error.ecs_name(), chain(error));
+        let failed = |error: &RuntimeError| format!("{}: {}", error.ecs_name(), chain(error));
         // What an agent that died meanwhile may have left half made.
         self.runtime.delete_container(&id).await.map_err(|error| failed(&error))?;
         if attempt > 1 {
@@ -225,16 +222,24 @@ impl Drivers {
         }
     }
 
-    async fn signal(&self, work: &Work, index: usize, attempt: u32, signal: Option<i32>) {
-        let Some(spec) = work.assignment.spec.containers.get(index) else { return };
+    /// Sends `signal`, or the image's stop signal.
+    async fn signal(
+        &self,
+        work: &Work,
+        index: usize,
+        attempt: u32,
+        signal: Option<i32>,
+    ) -> Result<(), TryAgain> {
+        let Some(spec) = work.assignment.spec.containers.get(index) else { return Ok(()) };
         let signal = match signal {
             Some(signal) => signal,
             None => self.stop_signal(work, index).await,
         };
         let id = container_id(&work.assignment.task_id, &spec.name, attempt);
-        // A container that is gone already has said so, or is about to.
-        if let Err(error) = self.runtime.signal(&id, signal).await {
-            tracing::debug!(container = %id, signal, error = chain(&error), "signal not sent");
+        match self.runtime.signal(&id, signal).await {
+            // One that is gone already has said so, or is about to.
+            Ok(()) | Err(RuntimeError::NoSuchContainer(_)) => Ok(()),
+            Err(error) => Err(TryAgain(chain(&error))),
         }
     }
 

@@ -109,7 +109,10 @@ fn scale_in(planner: &mut Planner<'_, '_>, tally: &Tally<'_>, count: usize) {
             .filter(|member| use_of_it(member) == stage)
             .map(|member| member.task)
             .collect();
-        let chosen = choose(planner, &tasks, left);
+        // A protected task that is not healthy yet does not stand for a healthy one.
+        let spare = tasks.len().saturating_sub(to_usize(planner.service.desired_count));
+        let most = if stage == 2 { left.min(spare) } else { left };
+        let chosen = choose(planner, &tasks, most);
         left -= chosen.len();
         for task in chosen {
             planner.stop(task, StopReason::Scaling);
