@@ -59,10 +59,20 @@ pub(crate) struct UpArguments {
     #[command(flatten)]
     pub(crate) state: StateDirArgument,
     /// Address to serve on; port 0 takes a free one, and any address but loopback gets TLS
-    #[arg(long, value_name = "ADDRESS", env = "PORTCULLIS_LISTEN", default_value = "127.0.0.1:4510")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "PORTCULLIS_LISTEN",
+        default_value = "127.0.0.1:4510"
+    )]
     pub(crate) listen: SocketAddr,
     /// Further name or address of this machine for its TLS certificate; may be repeated
-    #[arg(long = "tls-name", value_name = "NAME", env = "PORTCULLIS_TLS_NAMES", value_delimiter = ',')]
+    #[arg(
+        long = "tls-name",
+        value_name = "NAME",
+        env = "PORTCULLIS_TLS_NAMES",
+        value_delimiter = ','
+    )]
     pub(crate) tls_names: Vec<String>,
     /// The account that everything belongs to
     #[arg(long, value_name = "ID", env = "PORTCULLIS_ACCOUNT_ID", default_value = "123456789012")]
@@ -83,7 +93,12 @@ pub(crate) struct UpArguments {
     #[arg(long, env = "PORTCULLIS_FARGATE_ISOLATION")]
     pub(crate) fargate_isolation: Option<FargateIsolation>,
     /// Where tasks get their addresses from
-    #[arg(long, value_name = "CIDR", env = "PORTCULLIS_TASK_SUBNET", default_value = "10.213.0.0/16")]
+    #[arg(
+        long,
+        value_name = "CIDR",
+        env = "PORTCULLIS_TASK_SUBNET",
+        default_value = "10.213.0.0/16"
+    )]
     pub(crate) task_subnet: Subnet,
     /// Directory for pinned namespaces [default: one below /run/portcullis]
     #[arg(long, value_name = "DIR", env = "PORTCULLIS_RUN_DIR")]

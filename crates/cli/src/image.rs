@@ -94,7 +94,7 @@ fn show(bar: &ProgressBar, shown: &mut String, progress: Progress<'_>) {
 fn list(store: &ImageStore) -> Result<(), Failure> {
     let images = store.list().map_err(|error| Failure::of(&error))?;
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::NOTHING).set_header(["IMAGE", "DIGEST"]);
+    table.load_style(comfy_table::presets::NOTHING).set_header(["IMAGE", "DIGEST"]);
     for image in images {
         table.add_row([image.reference, image.manifest_digest.to_string()]);
     }

@@ -40,10 +40,10 @@ pub(crate) fn up(arguments: UpArguments) -> Result<(), Failure> {
 }
 
 async fn serve(config: ServerConfig) -> Result<(), Failure> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| Failure::caused("cannot listen for signals", &error))
-    };
-    let (terminate, interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let listen =
+        |kind| signal(kind).map_err(|error| Failure::caused("cannot listen for signals", &error));
+    let (terminate, interrupt) =
+        (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     let server = Server::start(config).await.map_err(|error| start_failure(&error))?;
     print(&format!("ready endpoint={}\n", server.endpoint()))?;
     tracing::info!(endpoint = server.endpoint(), "ready");
@@ -73,10 +73,8 @@ fn start_failure(error: &StartError) -> Failure {
 }
 
 fn config(arguments: UpArguments) -> Result<ServerConfig, Failure> {
-    let root_key = RootKey::from_variables(
-        variable(RootKey::ID_VARIABLE),
-        variable(RootKey::SECRET_VARIABLE),
-    );
+    let root_key =
+        RootKey::from_variables(variable(RootKey::ID_VARIABLE), variable(RootKey::SECRET_VARIABLE));
     let shim_program = match arguments.shim {
         Some(path) => path,
         None => shim_beside_this()?,

@@ -25,8 +25,12 @@ fn set_aside(file: &File, room_bytes: u64, path: &Path) -> Result<(), LogError> 
         return Ok(());
     }
     match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, room_bytes) {
-        // Not every file system can; it only makes syncing slower.
-        Ok(()) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+        // Room only makes syncing faster. Not every file system sets it aside, and on a full disk
+        // it is the new log that lets the old one be deleted.
+        Ok(())
+        | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS | rustix::io::Errno::NOSPC) => {
+            Ok(())
+        }
         Err(error) => Err(LogError::io("set aside room for", path)(error.into())),
     }
 }

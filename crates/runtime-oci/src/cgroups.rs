@@ -13,10 +13,10 @@ use shim_proto::{CgroupFiles, Failure, Limits};
 
 use crate::ContainerStats;
 
-/// A group whose processes were killed is empty within milliseconds; this is for a loaded
+/// A group whose processes were killed is empty within a millisecond, or 5 s on a loaded
 /// machine.
 const REMOVE_ATTEMPTS: u32 = 250;
-const REMOVE_PAUSE: Duration = Duration::from_millis(20);
+const REMOVE_LONGEST_PAUSE: Duration = Duration::from_millis(20);
 const CPU_PERIOD_US: u64 = 100_000;
 /// Controllers used, on version 1 each possibly a hierarchy of its own.
 const CONTROLLERS: [&str; 4] = ["cpu", "cpuacct", "memory", "pids"];
@@ -194,6 +194,7 @@ impl Cgroups {
 
     /// Removes the group `path` and those below it, killing what is in them.
     pub(crate) async fn remove(&self, path: &str) -> Result<(), Failure> {
+        let mut pause = Duration::from_millis(1);
         for attempt in 1.. {
             let mut refused = None;
             for group in self.groups(path) {
@@ -209,7 +210,8 @@ impl Cgroups {
                 )));
             }
             self.kill(path);
-            tokio::time::sleep(REMOVE_PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause = REMOVE_LONGEST_PAUSE.min(pause * 2);
         }
         Ok(())
     }

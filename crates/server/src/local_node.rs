@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use images::ImageStore;
-use network::{HostNetwork, HostNetworkConfig, Network};
+use network::{HostNetwork, HostNetworkConfig};
 use node::{Node, NodeConfig, NodeDependencies};
 use node_proto::ControlPlane;
 use runtime_oci::{OciRuntime, RuntimeConfig};

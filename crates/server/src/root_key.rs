@@ -102,14 +102,12 @@ impl RootKey {
         match (access_key_id, secret) {
             (None, None) => Ok(None),
             (Some(access_key_id), Some(secret)) => Self::new(access_key_id, secret).map(Some),
-            (Some(_), None) => Err(RootKeyError::Half {
-                given: Self::ID_VARIABLE,
-                missing: Self::SECRET_VARIABLE,
-            }),
-            (None, Some(_)) => Err(RootKeyError::Half {
-                given: Self::SECRET_VARIABLE,
-                missing: Self::ID_VARIABLE,
-            }),
+            (Some(_), None) => {
+                Err(RootKeyError::Half { given: Self::ID_VARIABLE, missing: Self::SECRET_VARIABLE })
+            }
+            (None, Some(_)) => {
+                Err(RootKeyError::Half { given: Self::SECRET_VARIABLE, missing: Self::ID_VARIABLE })
+            }
         }
     }
 

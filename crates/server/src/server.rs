@@ -96,13 +96,14 @@ impl Server {
         let store = Arc::new(store.map_err(StartError::Store)?);
         let (state, follower) = State::open(store).await.map_err(StartError::State)?;
         let mut background = Supervisor::default();
-        background.spawn("state follower", async { Ok(follower.run().await?) });
+        background.spawn_fallible("state follower", async { Ok(follower.run().await?) });
 
         let common = Common { directory, clock, ids, logs };
         let tls = tls(&config, &common)?;
         let ca_bundle = tls.as_ref().map(|tls| tls.authority_path().to_owned());
         let gateway = gateway(&config, &common, &state, &root_key, tls).await?;
-        let (address, endpoint) = (gateway.address(), endpoint(gateway.address(), ca_bundle.is_some()));
+        let (address, endpoint) =
+            (gateway.address(), endpoint(gateway.address(), ca_bundle.is_some()));
         let scope = config.scope.clone();
         let link = Arc::new(NodeLink::new(Arc::clone(&state), Arc::clone(&common.clock), scope));
         let service_controller = spawn_background(&mut background, &common, &state, &link);
@@ -113,14 +114,13 @@ impl Server {
             let link: Arc<dyn ControlPlane> = link;
             let node = local_node::start(settings, &common, link, images, address.port()).await?;
             let told = reached(&phase, Phase::Ending);
-            orderly.spawn("node", async { Ok(node.run(told).await) });
+            orderly.spawn("node", node.run(told));
         }
         let told = reached(&phase, Phase::Closing);
-        orderly.spawn("gateway", async { Ok(gateway.serve(told).await) });
-        let client_environment = client_environment(&config, &root_key, endpoint.clone(), ca_bundle);
-        client_environment
-            .write(common.directory.path())
-            .map_err(StartError::ClientEnvironment)?;
+        orderly.spawn("gateway", gateway.serve(told));
+        let client_environment =
+            client_environment(&config, &root_key, endpoint.clone(), ca_bundle);
+        client_environment.write(common.directory.path()).map_err(StartError::ClientEnvironment)?;
         let stop_tasks = config.node.as_ref().is_some_and(|node| node.stop_tasks);
         Ok(Self {
             endpoint,
@@ -197,11 +197,11 @@ fn spawn_background(
 ) -> AbortHandle {
     let clock = &common.clock;
     let link = Arc::clone(link);
-    background.spawn("node link", async move { Ok(link.run().await) });
+    background.spawn("node link", link.run());
     let janitor = Janitor::new(Arc::clone(state), Arc::clone(clock));
-    background.spawn("janitor", async move { Ok(janitor.run().await) });
+    background.spawn("janitor", janitor.run());
     let logs = Arc::clone(&common.logs);
-    background.spawn("log sweeper", async move {
+    background.spawn_fallible("log sweeper", async move {
         loop {
             tokio::time::sleep(LOG_SWEEP_INTERVAL).await;
             let logs = Arc::clone(&logs);
@@ -211,7 +211,7 @@ fn spawn_background(
     });
     let services =
         ServiceController::new(Arc::clone(state), Arc::clone(clock), Arc::clone(&common.ids));
-    background.spawn("service controller", async move { Ok(services.run().await) })
+    background.spawn("service controller", services.run())
 }
 
 async fn gateway(
@@ -276,7 +276,7 @@ fn endpoint(address: SocketAddr, tls: bool) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     let scheme = if tls { "https" } else { "http" };
     format!("{scheme}://{}", SocketAddr::new(ip, address.port()))

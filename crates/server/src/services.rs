@@ -5,7 +5,9 @@ use std::sync::Arc;
 use base::{Clock, IdSource, Scope};
 use logstore::LogStore;
 use operation::Service;
-use service_ecs::{EcsContext, EcsService};
+use service_ecs::{EcsContext, EcsService, Registrations};
+use service_logs::{LogsContext, LogsService};
+use service_sts::StsService;
 use state::State;
 
 /// What the services work on.
@@ -21,7 +23,13 @@ pub(crate) struct Shared {
 
 /// Every service, one per API.
 pub(crate) fn services(shared: Shared) -> Vec<Arc<dyn Service>> {
-    let Shared { state, logs: _, clock, ids, scope, guard_mode } = shared;
-    let ecs = EcsService::new(EcsContext { state, clock, ids, scope, guard_mode });
-    vec![Arc::new(ecs)]
+    let Shared { state, logs, clock, ids, scope, guard_mode } = shared;
+    let logs = LogsContext { store: logs.as_ref().clone(), scope: scope.clone() };
+    let registrations = Registrations::default();
+    let ecs = EcsContext { state, clock, ids, scope, guard_mode, registrations };
+    vec![
+        Arc::new(EcsService::new(ecs)),
+        Arc::new(LogsService::new(logs)),
+        Arc::new(StsService::new(())),
+    ]
 }

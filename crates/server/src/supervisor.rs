@@ -19,8 +19,17 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts a part; `name` is for messages.
+    /// Starts a part that does not fail; `name` is for messages.
     pub(crate) fn spawn(
+        &mut self,
+        name: &'static str,
+        part: impl Future<Output = ()> + Send + 'static,
+    ) -> AbortHandle {
+        self.spawn_fallible(name, part.map(Ok))
+    }
+
+    /// Starts a part that may fail.
+    pub(crate) fn spawn_fallible(
         &mut self,
         name: &'static str,
         part: impl Future<Output = Result<(), Cause>> + Send + 'static,
@@ -71,7 +80,7 @@ mod tests {
     async fn a_panic_names_its_part_and_its_message() {
         let mut supervisor = Supervisor::default();
         supervisor.spawn("patient part", std::future::pending());
-        supervisor.spawn("rash part", async { panic!("no {}", "way") });
+        supervisor.spawn_fallible("rash part", async { panic!("no {}", "way") });
         assert_eq!(
             supervisor.ended().await.to_string(),
             "the rash part of the program panicked: no way"
@@ -82,7 +91,7 @@ mod tests {
     async fn an_aborted_part_does_not_count() {
         let mut supervisor = Supervisor::default();
         supervisor.spawn("first part", std::future::pending()).abort();
-        supervisor.spawn("second part", async { Err("because".into()) });
+        supervisor.spawn_fallible("second part", async { Err("because".into()) });
         let error = supervisor.ended().await;
         assert_eq!(error.to_string(), "the second part of the program failed");
         assert_eq!(error.source().unwrap().to_string(), "because");

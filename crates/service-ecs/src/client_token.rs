@@ -58,7 +58,9 @@ impl Token {
     pub(crate) fn look_up<'a>(&self, view: &'a View) -> Known<'a> {
         match view.client_token(&self.scope) {
             None => Known::No,
-            Some(row) if row.request_digest == self.request_digest => Known::Same(&row.value.results),
+            Some(row) if row.request_digest == self.request_digest => {
+                Known::Same(&row.value.results)
+            }
             Some(row) => Known::Other(&row.value.results),
         }
     }

@@ -1,8 +1,8 @@
 //! Wire types inside records: the [`Document`] members.
 
 use domain::Document;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use wire::ApiError;
 
 use crate::error::server_exception;

@@ -97,8 +97,11 @@ pub(crate) fn task_definition<'a>(
     scope: &Scope,
     given: &str,
 ) -> Result<&'a Row<TaskDefinition>, ApiError> {
-    let name =
-        if given.starts_with("arn:") { parse_arn(scope, given, "task-definition/")? } else { given };
+    let name = if given.starts_with("arn:") {
+        parse_arn(scope, given, "task-definition/")?
+    } else {
+        given
+    };
     let found = match name.parse::<TaskDefinitionId>() {
         Ok(id) => view.task_definition(&id),
         Err(()) => view
@@ -111,8 +114,11 @@ pub(crate) fn task_definition<'a>(
 
 /// `family:revision` or its ARN; a family alone is not enough.
 pub(crate) fn revision(scope: &Scope, given: &str) -> Result<TaskDefinitionId, ApiError> {
-    let name =
-        if given.starts_with("arn:") { parse_arn(scope, given, "task-definition/")? } else { given };
+    let name = if given.starts_with("arn:") {
+        parse_arn(scope, given, "task-definition/")?
+    } else {
+        given
+    };
     name.parse().map_err(|()| {
         let number = name.rsplit_once(':').map_or("null", |(_, revision)| revision);
         client_exception(format!(

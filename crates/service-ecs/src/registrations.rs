@@ -84,7 +84,9 @@ async fn serve(ctx: EcsContext, family: String) {
 
 /// Adds the definitions with the family's next revisions; returns the first of those.
 fn build(view: &View, change: &mut Change, definitions: &[&TaskDefinition]) -> u32 {
-    let Some(family) = definitions.first().map(|definition| &definition.id.family) else { return 0 };
+    let Some(family) = definitions.first().map(|definition| &definition.id.family) else {
+        return 0;
+    };
     let row = view.family(family);
     let first = row.map_or(0, |row| row.last_revision).saturating_add(1);
     let mut last_revision = first;

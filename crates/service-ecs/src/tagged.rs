@@ -73,11 +73,15 @@ impl<'a> Tagged<'a> {
             )))
         };
         match self {
-            Self::Cluster(row) if row.status == ClusterStatus::Inactive => inactive("cluster", "an"),
+            Self::Cluster(row) if row.status == ClusterStatus::Inactive => {
+                inactive("cluster", "an")
+            }
             Self::ContainerInstance(row) if row.status == ContainerInstanceStatus::Inactive => {
                 inactive("container instance", "an")
             }
-            Self::Service(row) if row.status == ServiceStatus::Inactive => inactive("service", "an"),
+            Self::Service(row) if row.status == ServiceStatus::Inactive => {
+                inactive("service", "an")
+            }
             Self::TaskDefinition(row) if row.status != TaskDefinitionStatus::Active => {
                 inactive("task definition", "an")
             }

@@ -101,9 +101,9 @@ mod tests {
     #[test]
     fn missing_directories_are_made_inside_the_root() {
         let directory = tempfile::tempdir().unwrap();
-        symlink("/somewhere", directory.path().join("work")).unwrap();
+        symlink("/somewhere", directory.path().join("job")).unwrap();
         fs::create_dir(directory.path().join("somewhere")).unwrap();
-        make_directories(root_of(directory.path()), Path::new("/work/a/b"), 12345).unwrap();
+        make_directories(root_of(directory.path()), Path::new("/job/a/b"), 12345).unwrap();
         assert!(directory.path().join("somewhere/a/b").is_dir());
     }
 }

@@ -103,6 +103,8 @@ impl Supervisor {
                 self.connections.extend(Connection::accept(&self.listener));
             }
         }
+        // After the reply: writing back what nobody will read takes its time.
+        self.stage.dismantle();
     }
 
     fn wait(&mut self) -> nix::Result<Ready> {
@@ -287,7 +289,6 @@ impl Supervisor {
             }
             self.reap();
         }
-        self.stage.dismantle();
         self.deleted = true;
         Ok(())
     }

@@ -1,1 +1,25 @@
 //! Real clients against a real server and real containers.
+//!
+//! A [`World`] is a `portcullis up` of its own: state directory, port, task addresses. Tests drive
+//! it with the AWS CLI and boto3, and [`World::finish`] checks that nothing is left of it.
+//!
+//! The programs, the clients and the example's image come from `cargo xtask test`; a test that
+//! misses one says so and fails.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test's helpers fail the test")]
+
+mod archive;
+mod client;
+mod installation;
+mod leaks;
+mod program;
+mod wait;
+mod world;
+
+pub use archive::{Archive, busybox_image};
+pub use client::{ApiError, Client};
+pub use installation::Installation;
+pub use leaks::leaks;
+pub use program::{CommandOutput, Program, Settings};
+pub use wait::{eventually, pause};
+pub use world::{World, shell, task_id};

@@ -19,8 +19,7 @@ pub(crate) async fn execute(
     let input = call.input();
     let name = account_setting::name(input.name.as_ref())?;
     let caller = &call.caller().principal.arn;
-    let principal =
-        account_setting::principal(&ctx.scope, input.principal_arn.as_deref(), caller)?;
+    let principal = account_setting::principal(&ctx.scope, input.principal_arn.as_deref(), caller)?;
     ctx.commit(|view, change| {
         if let Some(row) = view.account_setting(name, &principal) {
             change.delete(row);

@@ -46,9 +46,8 @@ pub(crate) async fn execute(
             Ok((deleted, failures))
         })
         .await?;
-    let deleted = deleted
-        .iter()
-        .map(|definition| render::task_definition::described(&ctx.scope, definition));
+    let deleted =
+        deleted.iter().map(|definition| render::task_definition::described(&ctx.scope, definition));
     Ok(DeleteTaskDefinitionsResponse {
         task_definitions: Some(deleted.collect()),
         failures: Some(failures),

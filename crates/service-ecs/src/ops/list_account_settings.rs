@@ -25,8 +25,7 @@ pub(crate) async fn execute(
         return Err(invalid_parameter("A value needs the name of a setting."));
     }
     let caller = &call.caller().principal.arn;
-    let principal =
-        account_setting::principal(&ctx.scope, input.principal_arn.as_deref(), caller)?;
+    let principal = account_setting::principal(&ctx.scope, input.principal_arn.as_deref(), caller)?;
     let effective = input.effective_settings == Some(true);
     let view = ctx.state.view();
     let listed = SETTING_DEFAULTS

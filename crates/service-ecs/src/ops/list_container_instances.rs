@@ -23,7 +23,9 @@ pub(crate) async fn execute(
     let input = call.input();
     let query = input.filter.as_deref().filter(|filter| !filter.is_empty());
     let query = query.map(Query::parse).transpose().map_err(|error| {
-        invalid_parameter(format!("The filter is not a query of the cluster query language: {error}."))
+        invalid_parameter(format!(
+            "The filter is not a query of the cluster query language: {error}."
+        ))
     })?;
     let view = ctx.state.view();
     let cluster = name::cluster(&view, &ctx.scope, input.cluster.as_deref())?;
@@ -44,10 +46,7 @@ pub(crate) async fn execute(
     let arns = instances
         .iter()
         .map(|instance| arn::container_instance(&ctx.scope, &cluster.name, &instance.id));
-    Ok(ListContainerInstancesResponse {
-        container_instance_arns: Some(arns.collect()),
-        next_token,
-    })
+    Ok(ListContainerInstancesResponse { container_instance_arns: Some(arns.collect()), next_token })
 }
 
 fn matches(view: &View, query: &Query, instance: &ContainerInstance) -> bool {

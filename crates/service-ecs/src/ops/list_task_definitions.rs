@@ -36,7 +36,8 @@ pub(crate) async fn execute(
             page(listed, |definition| key(definition), max_results, next_token, 100)?
         }
     };
-    let arns = definitions.iter().map(|definition| arn::task_definition(&ctx.scope, &definition.id));
+    let arns =
+        definitions.iter().map(|definition| arn::task_definition(&ctx.scope, &definition.id));
     Ok(ListTaskDefinitionsResponse { task_definition_arns: Some(arns.collect()), next_token })
 }
 

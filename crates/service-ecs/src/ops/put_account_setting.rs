@@ -21,7 +21,11 @@ pub(crate) async fn execute(
     let name = account_setting::name(input.name.as_ref())?;
     let value = input.value.clone().unwrap_or_default();
     account_setting::check_value(name, &value)?;
-    let principal = account_setting::principal(&ctx.scope, input.principal_arn.as_deref(), &call.caller().principal.arn)?;
+    let principal = account_setting::principal(
+        &ctx.scope,
+        input.principal_arn.as_deref(),
+        &call.caller().principal.arn,
+    )?;
     let setting = AccountSetting { name: name.to_owned(), value, principal };
     ctx.commit(|view, change| {
         change.put(view.account_setting(name, &setting.principal), &setting);

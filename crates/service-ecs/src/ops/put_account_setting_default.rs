@@ -9,7 +9,10 @@ use wire::ApiError;
 use crate::read::account_setting;
 use crate::{EcsContext, render};
 
-pub(crate) fn resources(_ctx: &EcsContext, _input: &PutAccountSettingDefaultRequest) -> Vec<String> {
+pub(crate) fn resources(
+    _ctx: &EcsContext,
+    _input: &PutAccountSettingDefaultRequest,
+) -> Vec<String> {
     vec!["*".to_owned()]
 }
 

@@ -90,8 +90,8 @@ fn wanted_status(
             | types::ContainerInstanceStatus::RegistrationFailed
             | types::ContainerInstanceStatus::Unrecognized(_),
         )
-        | None => Err(invalid_parameter(
-            "Container instance status should be one of [ACTIVE, DRAINING].",
-        )),
+        | None => {
+            Err(invalid_parameter("Container instance status should be one of [ACTIVE, DRAINING]."))
+        }
     }
 }

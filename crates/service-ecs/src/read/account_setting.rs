@@ -10,7 +10,11 @@ use crate::error::invalid_parameter;
 
 /// The principal a record is kept under. Root stands for the whole account: what it chooses holds
 /// for everybody who chose nothing.
-pub(crate) fn principal(scope: &Scope, given: Option<&str>, caller: &str) -> Result<String, ApiError> {
+pub(crate) fn principal(
+    scope: &Scope,
+    given: Option<&str>,
+    caller: &str,
+) -> Result<String, ApiError> {
     let arn = given.filter(|given| !given.is_empty()).unwrap_or(caller);
     let parsed: Option<Arn> = arn.parse().ok();
     let own = parsed.filter(|parsed| {
@@ -31,9 +35,9 @@ pub(crate) fn principal(scope: &Scope, given: Option<&str>, caller: &str) -> Res
 pub(crate) fn name(given: Option<&SettingName>) -> Result<&'static str, ApiError> {
     let given = given.map(SettingName::as_str).unwrap_or_default();
     let known = SETTING_DEFAULTS.iter().find(|(name, _)| *name == given);
-    known.map(|(name, _)| *name).ok_or_else(|| {
-        invalid_parameter(format!("Invalid setting name `{given}`."))
-    })
+    known
+        .map(|(name, _)| *name)
+        .ok_or_else(|| invalid_parameter(format!("Invalid setting name `{given}`.")))
 }
 
 /// Whether `value` may be chosen for the setting `name`.

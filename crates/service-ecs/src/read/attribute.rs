@@ -25,9 +25,7 @@ pub(crate) struct TargetedAttribute {
 }
 
 /// The attributes of a call, checked.
-pub(crate) fn read(
-    given: Option<&[types::Attribute]>,
-) -> Result<Vec<TargetedAttribute>, ApiError> {
+pub(crate) fn read(given: Option<&[types::Attribute]>) -> Result<Vec<TargetedAttribute>, ApiError> {
     let given = given.unwrap_or_default();
     if given.is_empty() || given.len() > MAX_ATTRIBUTES {
         return Err(invalid_parameter(format!(

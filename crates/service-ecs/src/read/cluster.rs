@@ -26,7 +26,9 @@ pub(crate) fn settings(
         match setting.name {
             Some(ClusterSettingName::ContainerInsights) => {}
             Some(ClusterSettingName::Unrecognized(_)) | None => {
-                return Err(invalid_parameter("The cluster setting name must be containerInsights."));
+                return Err(invalid_parameter(
+                    "The cluster setting name must be containerInsights.",
+                ));
             }
         }
         if !matches!(value, "enabled" | "disabled" | "enhanced") {

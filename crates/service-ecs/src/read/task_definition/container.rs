@@ -67,9 +67,7 @@ fn check_image(container: &ContainerDefinition, problems: &mut Problems) {
             "Container.image repository name contains invalid characters: `{image}`."
         ));
     } else if image.len() > MAX_IMAGE_CHARACTERS {
-        problems.push(format!(
-            "Container.image is longer than {MAX_IMAGE_CHARACTERS} characters."
-        ));
+        problems.push(format!("Container.image is longer than {MAX_IMAGE_CHARACTERS} characters."));
     }
 }
 
@@ -97,7 +95,9 @@ fn check_resources(
         {
             problems.of_container(
                 name,
-                format_args!("'{field}', {mib} MiB, must be at most the task-level memory, {limit} MiB."),
+                format_args!(
+                    "'{field}', {mib} MiB, must be at most the task-level memory, {limit} MiB."
+                ),
             );
         }
     }
@@ -231,10 +231,8 @@ fn check_logs(name: &str, container: &ContainerDefinition, problems: &mut Proble
     let given = |option: &str| {
         logs.options.as_ref().and_then(|options| options.get(option)).is_some_and(|v| !v.is_empty())
     };
-    let missing: Vec<&str> = ["awslogs-group", "awslogs-region"]
-        .into_iter()
-        .filter(|option| !given(option))
-        .collect();
+    let missing: Vec<&str> =
+        ["awslogs-group", "awslogs-region"].into_iter().filter(|option| !given(option)).collect();
     if !missing.is_empty() {
         problems.of_container(
             name,
@@ -252,9 +250,7 @@ fn check_paths(name: &str, container: &ContainerDefinition, problems: &mut Probl
             format_args!("'workingDirectory' `{path}` is not an absolute path."),
         );
     }
-    for (field, list) in
-        [("command", &container.command), ("entryPoint", &container.entry_point)]
-    {
+    for (field, list) in [("command", &container.command), ("entryPoint", &container.entry_point)] {
         if list.as_deref().unwrap_or_default().iter().any(|word| word.contains('\0')) {
             problems.of_container(name, format_args!("'{field}' contains NUL."));
         }
@@ -266,7 +262,9 @@ fn check_paths(name: &str, container: &ContainerDefinition, problems: &mut Probl
         if !valid {
             problems.of_container(
                 name,
-                format_args!("'user' `{user}` is not user, uid, user:group, uid:gid, uid:group or user:gid."),
+                format_args!(
+                    "'user' `{user}` is not user, uid, user:group, uid:gid, uid:group or user:gid."
+                ),
             );
         }
     }

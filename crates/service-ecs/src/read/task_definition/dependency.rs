@@ -55,10 +55,8 @@ pub(super) fn check(surroundings: Surroundings<'_>, problems: &mut Problems) {
     let left = in_cycles(surroundings.containers);
     if !left.is_empty() {
         let names: Vec<&str> = left.into_iter().collect();
-        problems.push(format!(
-            "The dependencies of the containers {} form a cycle.",
-            names.join(", ")
-        ));
+        problems
+            .push(format!("The dependencies of the containers {} form a cycle.", names.join(", ")));
     }
 }
 

@@ -1,8 +1,7 @@
 //! What Fargate takes.
 
 use api_ecs::types::{
-    self, Compatibility, ContainerDefinition, IpcMode, LogDriver, PidMode,
-    RegisterTaskDefinitionRequest,
+    Compatibility, ContainerDefinition, IpcMode, LogDriver, PidMode, RegisterTaskDefinitionRequest,
 };
 use domain::NetworkMode;
 
@@ -85,10 +84,7 @@ fn check_container(container: &ContainerDefinition, problems: &mut Problems) {
     let given = |length: Option<usize>| length.is_some_and(|length| length > 0);
     let refused = [
         ("privileged", container.privileged == Some(true)),
-        (
-            "dockerSecurityOptions",
-            given(container.docker_security_options.as_ref().map(Vec::len)),
-        ),
+        ("dockerSecurityOptions", given(container.docker_security_options.as_ref().map(Vec::len))),
         ("linuxParameters.devices", given(linux.devices.as_ref().map(Vec::len))),
         ("linuxParameters.sharedMemorySize", linux.shared_memory_size.is_some()),
         ("linuxParameters.maxSwap", linux.max_swap.is_some()),
@@ -107,7 +103,9 @@ fn check_container(container: &ContainerDefinition, problems: &mut Problems) {
         if seconds.is_some_and(|seconds| seconds > MAX_TIMEOUT_SECONDS) {
             problems.of_container(
                 name,
-                format_args!("Fargate supports a '{field}' of at most {MAX_TIMEOUT_SECONDS} seconds."),
+                format_args!(
+                    "Fargate supports a '{field}' of at most {MAX_TIMEOUT_SECONDS} seconds."
+                ),
             );
         }
     }
@@ -124,7 +122,7 @@ fn check_container(container: &ContainerDefinition, problems: &mut Problems) {
         }
         Some(LogDriver::Splunk | LogDriver::Awsfirelens) | None => {}
         Some(
-            driver @ (types::LogDriver::JsonFile
+            driver @ (LogDriver::JsonFile
             | LogDriver::Syslog
             | LogDriver::Journald
             | LogDriver::Gelf
@@ -132,7 +130,9 @@ fn check_container(container: &ContainerDefinition, problems: &mut Problems) {
             | LogDriver::Unrecognized(_)),
         ) => problems.of_container(
             name,
-            format_args!("Fargate supports the log drivers awslogs, splunk and awsfirelens, not {driver}."),
+            format_args!(
+                "Fargate supports the log drivers awslogs, splunk and awsfirelens, not {driver}."
+            ),
         ),
     }
 }

@@ -21,12 +21,44 @@ const IPC_PARAMETERS: &[&str] = &[
 
 /// The capabilities of the ECS model.
 const CAPABILITIES: &[&str] = &[
-    "ALL", "AUDIT_CONTROL", "AUDIT_WRITE", "BLOCK_SUSPEND", "CHOWN", "DAC_OVERRIDE",
-    "DAC_READ_SEARCH", "FOWNER", "FSETID", "IPC_LOCK", "IPC_OWNER", "KILL", "LEASE",
-    "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE",
-    "NET_BROADCAST", "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYSLOG", "SYS_ADMIN",
-    "SYS_BOOT", "SYS_CHROOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO",
-    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "WAKE_ALARM",
+    "ALL",
+    "AUDIT_CONTROL",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "WAKE_ALARM",
 ];
 
 /// Checks one container.
@@ -49,7 +81,9 @@ pub(super) fn check(
             if !CAPABILITIES.contains(&capability.as_str()) {
                 problems.of_container(
                     name,
-                    format_args!("'linuxParameters.capabilities.{field}' does not know `{capability}`."),
+                    format_args!(
+                        "'linuxParameters.capabilities.{field}' does not know `{capability}`."
+                    ),
                 );
             }
         }
@@ -99,10 +133,9 @@ fn check_system_controls(
         let net = parameter.starts_with("net.");
         let namespaced =
             net || parameter.starts_with("fs.mqueue.") || IPC_PARAMETERS.contains(&parameter);
-        let plain = parameter
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-            && !parameter.contains("..");
+        let plain =
+            parameter.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+                && !parameter.contains("..");
         if !namespaced || !plain {
             problems.of_container(
                 name,
@@ -111,20 +144,18 @@ fn check_system_controls(
         } else if net && network_mode == NetworkMode::Host {
             problems.of_container(
                 name,
-                format_args!("'systemControls' `{parameter}` is not supported when networkMode=host."),
+                format_args!(
+                    "'systemControls' `{parameter}` is not supported when networkMode=host."
+                ),
             );
         }
         if control.value.as_deref().is_none_or(str::is_empty) {
-            problems.of_container(
-                name,
-                format_args!("'systemControls' `{parameter}` needs a value."),
-            );
+            problems
+                .of_container(name, format_args!("'systemControls' `{parameter}` needs a value."));
         }
         if !names.insert(parameter) {
-            problems.of_container(
-                name,
-                format_args!("'systemControls' `{parameter}` is given twice."),
-            );
+            problems
+                .of_container(name, format_args!("'systemControls' `{parameter}` is given twice."));
         }
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn check(
         }
     }
     for link in container.links.as_deref().unwrap_or_default() {
-        if surroundings.network_mode != NetworkMode::Bridge {
+        if !matches!(surroundings.network_mode, NetworkMode::Bridge | NetworkMode::Awsvpc) {
             problems.of_container(name, "Links are supported when networkMode=bridge only.");
             break;
         }

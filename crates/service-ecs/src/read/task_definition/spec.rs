@@ -1,6 +1,8 @@
 //! What the product acts on, out of a definition that was found good.
 
-use api_ecs::types::{self, ContainerCondition, ContainerDefinition, RegisterTaskDefinitionRequest};
+use api_ecs::types::{
+    self, ContainerCondition, ContainerDefinition, RegisterTaskDefinitionRequest,
+};
 use domain::{
     ContainerSpec, DependencyCondition, DependsOn, HealthCheck, LinuxParameters, LogConfiguration,
     MountPoint, NetworkMode, PortMapping, RestartPolicy, TaskSpec, Tmpfs, Ulimit, Volume,
@@ -196,7 +198,8 @@ fn health_check(check: &types::HealthCheck) -> HealthCheck {
 }
 
 fn restart_policy(definition: &ContainerDefinition) -> Option<RestartPolicy> {
-    let policy = definition.restart_policy.as_ref().filter(|policy| policy.enabled == Some(true))?;
+    let policy =
+        definition.restart_policy.as_ref().filter(|policy| policy.enabled == Some(true))?;
     Some(RestartPolicy {
         ignored_exit_codes: policy.ignored_exit_codes.clone().unwrap_or_default(),
         attempt_period_seconds: unsigned(policy.restart_attempt_period)

@@ -42,7 +42,7 @@ pub(super) fn check_volumes(surroundings: Surroundings<'_>, problems: &mut Probl
         }
         if let Some(kind) = kind(volume) {
             problems.push(format!(
-                "The volume '{name}' has a {kind}, which is not supported: use a volume with a name only, an empty directory that lives as long as the task."
+                "The volume '{name}' asks for {kind}, which is not supported: use a volume with a name only, an empty directory that lives as long as the task."
             ));
         }
     }
@@ -112,9 +112,43 @@ fn check_path<'a>(
 
 /// The options of a tmpfs, by the ECS model; some have a value after `=`.
 const MOUNT_OPTIONS: &[&str] = &[
-    "async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "gid", "mand",
-    "mode", "mpol", "noatime", "nodev", "nodiratime", "noexec", "nomand", "norelatime",
-    "nostrictatime", "nosuid", "nr_blocks", "nr_inodes", "private", "rbind", "relatime", "remount",
-    "ro", "rprivate", "rshared", "rslave", "runbindable", "rw", "shared", "slave", "strictatime",
-    "suid", "sync", "uid", "unbindable",
+    "async",
+    "atime",
+    "bind",
+    "defaults",
+    "dev",
+    "diratime",
+    "dirsync",
+    "exec",
+    "gid",
+    "mand",
+    "mode",
+    "mpol",
+    "noatime",
+    "nodev",
+    "nodiratime",
+    "noexec",
+    "nomand",
+    "norelatime",
+    "nostrictatime",
+    "nosuid",
+    "nr_blocks",
+    "nr_inodes",
+    "private",
+    "rbind",
+    "relatime",
+    "remount",
+    "ro",
+    "rprivate",
+    "rshared",
+    "rslave",
+    "runbindable",
+    "rw",
+    "shared",
+    "slave",
+    "strictatime",
+    "suid",
+    "sync",
+    "uid",
+    "unbindable",
 ];

@@ -1,0 +1,97 @@
+//! Measures operations in this process, on a durable store, without sockets and signatures:
+//! `measure`, in release.
+
+#![expect(clippy::print_stdout, reason = "its figures are its output")]
+
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use base::{ManualClock, Scope, SeededIds, Timestamp};
+use operation::{Call, Service as _};
+use policy::{Caller, Principal};
+use service_ecs::{EcsContext, EcsService, Registrations};
+use state::State;
+use store_redb::{Options, RedbStore};
+use tokio::time::Instant;
+
+type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+
+const CLIENTS: usize = 64;
+
+struct Measured {
+    service: EcsService,
+    caller: Caller,
+}
+
+#[tokio::main]
+async fn main() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let store = RedbStore::open(&directory.path().join("store"), Options::default())?;
+    let (state, follower) = State::open(Arc::new(store)).await?;
+    tokio::spawn(follower.run());
+    let scope = Scope { account: "123456789012".parse()?, region: "us-east-1".parse()? };
+    let caller = Caller {
+        principal: Arc::new(Principal::root(scope.account.clone())),
+        request_id: "00000000-0000-4000-8000-000000000000".into(),
+        source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        user_agent: None,
+    };
+    let service = EcsService::new(EcsContext {
+        state,
+        clock: Arc::new(ManualClock::new(Timestamp::from_epoch_ms(1_732_060_800_000))),
+        ids: Arc::new(SeededIds::new(1)),
+        scope,
+        guard_mode: guard::Mode::Enforce,
+        registrations: Registrations::default(),
+    });
+    let measured = Arc::new(Measured { service, caller });
+    let register = |family: String| {
+        format!(
+            r#"{{"family": "{family}", "containerDefinitions": [{{"name": "web", "image": "nginx:1.27",
+            "cpu": 256, "memory": 512, "portMappings": [{{"containerPort": 80}}],
+            "environment": [{{"name": "MODE", "value": "production"}}],
+            "healthCheck": {{"command": ["CMD-SHELL", "curl -f http://localhost/"]}}}}]}}"#
+        )
+    };
+    let one = |_| register("one".to_owned());
+    run(&measured, "RegisterTaskDefinition, one family", "RegisterTaskDefinition", 200, one).await?;
+    let own = |client| register(format!("family-{client}"));
+    run(&measured, "RegisterTaskDefinition, 64 families", "RegisterTaskDefinition", 200, own)
+        .await?;
+    let describe = |_| r#"{"taskDefinition": "one:7"}"#.to_owned();
+    run(&measured, "DescribeTaskDefinition", "DescribeTaskDefinition", 2_000, describe).await
+}
+
+/// `each` calls by every one of 64 clients at once.
+async fn run(
+    measured: &Arc<Measured>,
+    what: &str,
+    operation: &'static str,
+    each: usize,
+    body: impl Fn(usize) -> String,
+) -> Outcome {
+    let start = Instant::now();
+    let mut clients = Vec::new();
+    for client in 0..CLIENTS {
+        let (measured, body) = (Arc::clone(measured), body(client));
+        clients.push(tokio::spawn(async move {
+            let mut failed = 0_usize;
+            for _ in 0..each {
+                let body = body.clone().into();
+                let call = Call { operation, caller: measured.caller.clone(), body };
+                let response = measured.service.call(call).await;
+                failed = failed.saturating_add(usize::from(response.status != 200));
+            }
+            failed
+        }));
+    }
+    let mut failed = 0_usize;
+    for client in clients {
+        failed = failed.saturating_add(client.await?);
+    }
+    let calls = u32::try_from(CLIENTS.saturating_mul(each))?;
+    let per_second = f64::from(calls) / start.elapsed().as_secs_f64();
+    println!("{what}: {calls} calls, {failed} failed, {per_second:.0}/s at {CLIENTS} clients");
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! boto3, kept running beside a test: a call costs milliseconds, and it is the real SDK.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+
+const DRIVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/driver.py");
+
+/// An error answer of an AWS API, as the SDK understood it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// Such as `ClientException`.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// The HTTP status.
+    pub status: u64,
+}
+
+/// One boto3 process.
+#[derive(Debug)]
+pub struct Client {
+    process: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Client {
+    /// Starts it with the variables of a `client.env`.
+    pub fn start(clients: &Path, environment: &[(String, String)]) -> Self {
+        let mut process = Command::new(clients.join("bin/python"))
+            .arg(DRIVER)
+            .env_clear()
+            .envs(environment.iter().cloned())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("start boto3");
+        let requests = process.stdin.take().expect("a pipe");
+        let answers = BufReader::new(process.stdout.take().expect("a pipe"));
+        Self { process, requests, answers }
+    }
+
+    /// Calls an operation, spelled as boto3 does: `run_task`.
+    ///
+    /// # Errors
+    /// What the service answered.
+    pub fn call(
+        &mut self,
+        service: &str,
+        operation: &str,
+        input: &Value,
+    ) -> Result<Value, ApiError> {
+        self.ask(
+            &json!({"kind": "call", "service": service, "operation": operation, "input": input}),
+        )
+    }
+
+    /// Follows a paginator to its end; its pages as one.
+    ///
+    /// # Errors
+    /// What the service answered.
+    pub fn paginate(
+        &mut self,
+        service: &str,
+        operation: &str,
+        input: &Value,
+        page_size: u32,
+    ) -> Result<Value, ApiError> {
+        self.ask(&json!({
+            "kind": "paginate", "service": service, "operation": operation, "input": input,
+            "page_size": page_size,
+        }))
+    }
+
+    /// Waits with one of the SDK's waiters, looking every second.
+    ///
+    /// # Errors
+    /// When the waiter gave up, with code `WaiterError`.
+    pub fn wait(&mut self, service: &str, waiter: &str, input: &Value) -> Result<Value, ApiError> {
+        self.ask(&json!({"kind": "wait", "service": service, "waiter": waiter, "input": input}))
+    }
+
+    /// Signs a request with the SDK's signer, as `request` says, and sends it: `service`, `target`,
+    /// `body`, and optionally `secret`, `region`, `clock_offset_s`, `unsigned`, `headers`,
+    /// `tampered_body`. Returns `{"status": …, "body": …}`.
+    ///
+    /// # Panics
+    /// When nothing is answered.
+    pub fn raw(&mut self, mut request: Value) -> Value {
+        if let Some(fields) = request.as_object_mut() {
+            fields.insert("kind".to_owned(), json!("raw"));
+        }
+        self.ask(&request).expect("an answer")
+    }
+
+    fn ask(&mut self, request: &Value) -> Result<Value, ApiError> {
+        writeln!(self.requests, "{request}").expect("write to boto3");
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("read from boto3");
+        let answer: Value = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("boto3 said `{line}`: {error}"));
+        let text = |name: &str| answer.get("error")?.get(name)?.as_str().map(ToOwned::to_owned);
+        match (answer.get("ok"), text("code")) {
+            (Some(value), None) => Ok(value.clone()),
+            (_, code) => Err(ApiError {
+                code: code.unwrap_or_default(),
+                message: text("message").unwrap_or_default(),
+                status: answer
+                    .get("error")
+                    .and_then(|error| error.get("status"))
+                    .and_then(Value::as_u64)
+                    .unwrap_or(0),
+            }),
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
