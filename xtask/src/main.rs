@@ -9,6 +9,9 @@ mod setup;
 mod tidy;
 mod workspace;
 
+use std::io::Write as _;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 use workspace::Workspace;
@@ -41,8 +44,18 @@ enum Task {
     ExampleImage(example_image::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    let task = Options::parse().task;
+fn main() -> ExitCode {
+    match run(Options::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to try when standard error is gone too.
+            drop(writeln!(std::io::stderr(), "error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     match task {
         Task::Setup => setup::run_all(&workspace),

@@ -80,17 +80,27 @@ pub(crate) async fn request(
     let duration = started.elapsed();
     let status = response.status;
     shared.metrics.answered(exchange.service, exchange.operation, status, duration);
-    tracing::info!(
-        request_id = request_id.as_ref(),
-        principal = exchange.principal.as_ref().map(|principal| principal.arn.as_str()),
-        source_ip = %exchange.peer,
-        service = exchange.service,
-        operation = exchange.operation,
-        status,
-        error = response.error_type.as_deref(),
-        duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-        "request"
-    );
+    // A success is a detail: the audit trail is not the log's business. A failure is not.
+    macro_rules! log {
+        ($level:ident) => {
+            tracing::$level!(
+                request_id = request_id.as_ref(),
+                principal = exchange.principal.as_ref().map(|principal| principal.arn.as_str()),
+                source_ip = %exchange.peer,
+                service = exchange.service,
+                operation = exchange.operation,
+                status,
+                error = response.error_type.as_deref(),
+                duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+                "request"
+            )
+        };
+    }
+    match status {
+        500.. => log!(error),
+        400.. => log!(info),
+        _ => log!(debug),
+    }
     respond::answer(response, request_id)
 }
 

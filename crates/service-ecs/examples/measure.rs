@@ -55,7 +55,8 @@ async fn main() -> Outcome {
         )
     };
     let one = |_| register("one".to_owned());
-    run(&measured, "RegisterTaskDefinition, one family", "RegisterTaskDefinition", 200, one).await?;
+    run(&measured, "RegisterTaskDefinition, one family", "RegisterTaskDefinition", 200, one)
+        .await?;
     let own = |client| register(format!("family-{client}"));
     run(&measured, "RegisterTaskDefinition, 64 families", "RegisterTaskDefinition", 200, own)
         .await?;

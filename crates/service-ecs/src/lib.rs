@@ -8,9 +8,11 @@ mod client_token;
 mod context;
 mod document;
 mod error;
+mod launch;
 mod name;
 mod ops;
 mod page;
+mod protection;
 mod read;
 mod registrations;
 mod render;
@@ -34,6 +36,8 @@ operation::operations! {
         api_ecs::ops::DescribeClusters => ops::describe_clusters,
         api_ecs::ops::DescribeContainerInstances => ops::describe_container_instances,
         api_ecs::ops::DescribeTaskDefinition => ops::describe_task_definition,
+        api_ecs::ops::DescribeTasks => ops::describe_tasks,
+        api_ecs::ops::GetTaskProtection => ops::get_task_protection,
         api_ecs::ops::ListAccountSettings => ops::list_account_settings,
         api_ecs::ops::ListAttributes => ops::list_attributes,
         api_ecs::ops::ListClusters => ops::list_clusters,
@@ -41,14 +45,19 @@ operation::operations! {
         api_ecs::ops::ListTagsForResource => ops::list_tags_for_resource,
         api_ecs::ops::ListTaskDefinitionFamilies => ops::list_task_definition_families,
         api_ecs::ops::ListTaskDefinitions => ops::list_task_definitions,
+        api_ecs::ops::ListTasks => ops::list_tasks,
         api_ecs::ops::PutAccountSetting => ops::put_account_setting,
         api_ecs::ops::PutAccountSettingDefault => ops::put_account_setting_default,
         api_ecs::ops::PutAttributes => ops::put_attributes,
         api_ecs::ops::RegisterTaskDefinition => ops::register_task_definition,
+        api_ecs::ops::RunTask => ops::run_task,
+        api_ecs::ops::StartTask => ops::start_task,
+        api_ecs::ops::StopTask => ops::stop_task,
         api_ecs::ops::TagResource => ops::tag_resource,
         api_ecs::ops::UntagResource => ops::untag_resource,
         api_ecs::ops::UpdateCluster => ops::update_cluster,
         api_ecs::ops::UpdateClusterSettings => ops::update_cluster_settings,
         api_ecs::ops::UpdateContainerInstancesState => ops::update_container_instances_state,
+        api_ecs::ops::UpdateTaskProtection => ops::update_task_protection,
     }
 }

@@ -2,7 +2,7 @@
 
 use base::{Arn, Scope};
 use domain::{
-    Cluster, ClusterStatus, ContainerInstance, TaskDefinition, TaskDefinitionId,
+    Cluster, ClusterStatus, ContainerInstance, Service, TaskDefinition, TaskDefinitionId,
     TaskDefinitionStatus,
 };
 use state::{Row, View};
@@ -151,4 +151,34 @@ pub(crate) fn container_instance_arn(scope: &Scope, cluster: &str, given: &str) 
         return given.to_owned();
     }
     arn::container_instance(scope, cluster, in_cluster("container-instance", given).1)
+}
+
+/// A task that a call names: the cluster in its ARN, if any, and its id.
+pub(crate) fn task<'a>(
+    scope: &Scope,
+    given: &'a str,
+) -> Result<(Option<&'a str>, &'a str), ApiError> {
+    if given.starts_with("arn:") {
+        parse_arn(scope, given, "task/")?;
+    }
+    let (cluster, id) = in_cluster("task", given);
+    if matches!(id.len(), 32 | 36) {
+        return Ok((cluster, id));
+    }
+    Err(invalid_parameter("taskId length should be one of [32,36]"))
+}
+
+/// The service of a cluster that a call names, whatever its status.
+pub(crate) fn service<'a>(
+    view: &'a View,
+    scope: &Scope,
+    cluster: &str,
+    given: &str,
+) -> Result<Option<&'a Row<Service>>, ApiError> {
+    if given.starts_with("arn:") {
+        parse_arn(scope, given, "service/")?;
+    }
+    let (own, name) = in_cluster("service", given);
+    let elsewhere = own.is_some_and(|own| own != cluster);
+    Ok(view.service(cluster, name).filter(|_| !elsewhere))
 }

@@ -4,4 +4,5 @@ pub(crate) mod account_setting;
 pub(crate) mod cluster;
 pub(crate) mod container_instance;
 pub(crate) mod failure;
+pub(crate) mod task;
 pub(crate) mod task_definition;

@@ -6,7 +6,12 @@
 //! The programs, the clients and the example's image come from `cargo xtask test`; a test that
 //! misses one says so and fails.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test's helpers fail the test")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test's helpers fail the test"
+)]
 
 mod archive;
 mod client;
@@ -19,7 +24,7 @@ mod world;
 pub use archive::{Archive, busybox_image};
 pub use client::{ApiError, Client};
 pub use installation::Installation;
-pub use leaks::leaks;
-pub use program::{CommandOutput, Program, Settings};
+pub use leaks::{delete_firewall, leaks};
+pub use program::{CommandOutput, Program, Settings, client_environment};
 pub use wait::{eventually, pause};
 pub use world::{World, shell, task_id};

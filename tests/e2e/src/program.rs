@@ -164,7 +164,7 @@ impl Drop for Program {
 }
 
 /// The variables of a `client.env`.
-pub(crate) fn client_environment(state_dir: &Path) -> Vec<(String, String)> {
+pub fn client_environment(state_dir: &Path) -> Vec<(String, String)> {
     let path = state_dir.join("client.env");
     let text = fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));

@@ -81,9 +81,6 @@ fn set_status(
     status: ContainerInstanceStatus,
 ) {
     instance.status = status;
-    if status == ContainerInstanceStatus::Inactive {
-        instance.agent_connected = false;
-    }
     instance.version = instance.version.saturating_add(1);
     change.update(row, instance);
     change.fence(&instance.id, view.fence(&instance.id));

@@ -7,7 +7,8 @@ use state::{Row, View};
 use wire::ApiError;
 
 use crate::error::{client_exception, invalid_parameter};
-use crate::{EcsContext, name};
+use crate::read::task_definition::security;
+use crate::{EcsContext, document, name};
 
 /// The most subnets and security groups of one network configuration.
 const MAX_SUBNETS: usize = 16;
@@ -61,6 +62,12 @@ pub(crate) fn task_definition<'a>(
         TaskDefinitionStatus::Active => {}
         TaskDefinitionStatus::Inactive | TaskDefinitionStatus::DeleteInProgress => {
             return Err(client_exception("TaskDefinition is inactive"));
+        }
+    }
+    if ctx.guard_mode == guard::Mode::Enforce {
+        let wire_form = document::read(&definition.document);
+        if let Some(refusal) = security::refusal(&wire_form, ctx.guard_mode) {
+            return Err(client_exception(format!("The task definition may not start: {refusal}.")));
         }
     }
     Ok(definition)

@@ -8,7 +8,7 @@ mod fargate;
 mod linux;
 mod network;
 mod problems;
-mod security;
+pub(crate) mod security;
 mod spec;
 mod storage;
 

@@ -29,25 +29,10 @@ pub(crate) fn task(view: &View, scope: &Scope, task: &Task, with_tags: bool) -> 
         attachments: Some(
             interface.iter().map(|id| attachment(view, task, id)).collect(),
         ),
-        attributes: Some(
-            architecture
-                .into_iter()
-                .map(|value| types::Attribute {
-                    name: Some("ecs.cpu-architecture".to_owned()),
-                    value: Some(value),
-                    ..types::Attribute::default()
-                })
-                .collect(),
-        ),
+        attributes: Some(architecture.into_iter().map(architecture_attribute).collect()),
         availability_zone: instance_attribute("ecs.availability-zone"),
         cluster_arn: Some(arn::cluster(scope, &task.cluster)),
-        connectivity: instance.map(|row| {
-            if row.agent_connected {
-                types::Connectivity::Connected
-            } else {
-                types::Connectivity::Disconnected
-            }
-        }),
+        connectivity: instance.map(|row| connectivity(row.agent_connected)),
         // The agent took it up then.
         connectivity_at: task.pull_started_at,
         container_instance_arn: (!fargate)
@@ -84,6 +69,22 @@ pub(crate) fn task(view: &View, scope: &Scope, task: &Task, with_tags: bool) -> 
         task_definition_arn: Some(arn::task_definition(scope, &task.task_definition)),
         version: i64::try_from(task.version).ok(),
         ..types::Task::default()
+    }
+}
+
+fn architecture_attribute(value: String) -> types::Attribute {
+    types::Attribute {
+        name: Some("ecs.cpu-architecture".to_owned()),
+        value: Some(value),
+        ..types::Attribute::default()
+    }
+}
+
+fn connectivity(agent_connected: bool) -> types::Connectivity {
+    if agent_connected {
+        types::Connectivity::Connected
+    } else {
+        types::Connectivity::Disconnected
     }
 }
 

@@ -1,5 +1,12 @@
 //! Portcullis as its users meet it. Each test has a Portcullis of its own and leaves nothing behind.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy knows a test by its attribute, and these are their helpers"
+)]
+
 mod api;
 mod command_line;
 mod isolation;

@@ -9,7 +9,7 @@ fn container<'a>(task: &'a Value, name: &str) -> &'a Value {
     containers.iter().find(|container| container["name"] == name).unwrap()
 }
 
-fn with(mut container: Value, more: Value) -> Value {
+fn with(mut container: Value, more: &Value) -> Value {
     let fields = container.as_object_mut().unwrap();
     fields.extend(more.as_object().unwrap().clone());
     container
@@ -46,15 +46,15 @@ fn dependencies_order_start_and_stop() {
         "ordered",
         &json!([
             with(shell("setup", "sleep 0.3; echo done setup > /work/state"),
-                json!({"essential": false, "mountPoints": [{"sourceVolume": "work", "containerPath": "/work"}]})),
+                &json!({"essential": false, "mountPoints": [{"sourceVolume": "work", "containerPath": "/work"}]})),
             with(shell("database", &format!("{}; cat /work/state; sleep 1; touch /tmp/ready; while true; do sleep 0.1; done", trap("database"))),
-                json!({
+                &json!({
                     "mountPoints": [{"sourceVolume": "work", "containerPath": "/work"}],
                     "dependsOn": [{"containerName": "setup", "condition": "SUCCESS"}],
                     "healthCheck": {"command": ["CMD-SHELL", "test -e /tmp/ready"], "interval": 5, "retries": 3},
                 })),
             with(shell("web", &format!("{}; echo start web; while true; do sleep 0.1; done", trap("web"))),
-                json!({"dependsOn": [{"containerName": "database", "condition": "HEALTHY"}]})),
+                &json!({"dependsOn": [{"containerName": "database", "condition": "HEALTHY"}]})),
         ]),
     );
     // Volumes belong to the task definition, not to its containers.
@@ -83,10 +83,10 @@ fn a_failed_dependency_stops_the_task_and_says_which() {
     let definition = world.register(
         "doomed",
         &json!([
-            with(shell("setup", "exit 3"), json!({"essential": false})),
+            with(shell("setup", "exit 3"), &json!({"essential": false})),
             with(
                 shell("main", "echo never"),
-                json!({"dependsOn": [{"containerName": "setup", "condition": "SUCCESS"}]})
+                &json!({"dependsOn": [{"containerName": "setup", "condition": "SUCCESS"}]})
             ),
         ]),
     );
@@ -108,7 +108,7 @@ fn the_exit_of_an_essential_container_stops_the_others() {
             shell("short", "exit 4"),
             with(
                 shell("long", "trap 'exit 0' TERM; while true; do sleep 0.1; done"),
-                json!({"essential": false})
+                &json!({"essential": false})
             ),
         ]),
     );
@@ -172,7 +172,7 @@ fn limits_user_directory_and_volumes_are_as_the_definition_says() {
                   test -w /bin && echo writable || echo read-only; hostname";
     let definition = world.register(
         "settings",
-        &json!([with(shell("main", script), json!({
+        &json!([with(shell("main", script), &json!({
             "user": "app", "workingDirectory": "/etc", "hostname": "box", "readonlyRootFilesystem": true,
             "ulimits": [{"name": "nofile", "softLimit": 512, "hardLimit": 1024}],
             "linuxParameters": {"initProcessEnabled": true,

@@ -1,6 +1,6 @@
 //! The guard's rules on a definition.
 
-use api_ecs::types::{ContainerDefinition, RegisterTaskDefinitionRequest, Volume};
+use api_ecs::types::{ContainerDefinition, RegisterTaskDefinitionRequest, TaskDefinition, Volume};
 use guard::{
     ContainerView, DeviceView, Mode, MountPointView, TaskDefinitionView, VolumeView, evaluate,
 };
@@ -36,6 +36,20 @@ pub(super) fn check(
         tracing::warn!(family, note, "a task definition breaks a guard rule and was let pass");
     }
     notes
+}
+
+/// Why a registered definition may not start now, if so: it may have been let pass, or the rules
+/// may have been others.
+pub(crate) fn refusal(definition: &TaskDefinition, mode: Mode) -> Option<String> {
+    let containers = definition.container_definitions.iter().flatten();
+    let view = TaskDefinitionView {
+        network_mode: definition.network_mode.as_ref().map(ToString::to_string),
+        pid_mode: definition.pid_mode.as_ref().map(ToString::to_string),
+        ipc_mode: definition.ipc_mode.as_ref().map(ToString::to_string),
+        containers: containers.map(container).collect(),
+        volumes: definition.volumes.iter().flatten().map(volume).collect(),
+    };
+    evaluate(&view, mode).error_text()
 }
 
 fn container(definition: &ContainerDefinition) -> ContainerView {

@@ -1,0 +1,32 @@
+//! `GetTaskProtection`: whether tasks are protected, and until when.
+
+use api_ecs::ops::GetTaskProtection;
+use api_ecs::types::{GetTaskProtectionRequest, GetTaskProtectionResponse};
+use policy::Authorized;
+use wire::ApiError;
+
+use super::describe_tasks::MAX_TASKS;
+use crate::{EcsContext, name, protection, resource};
+
+pub(crate) fn resources(ctx: &EcsContext, input: &GetTaskProtectionRequest) -> Vec<String> {
+    let cluster = input.cluster.as_deref();
+    let tasks = input.tasks.iter().flatten();
+    tasks.map(|task| resource::in_cluster(&ctx.scope, "task", cluster, task)).collect()
+}
+
+pub(crate) async fn execute(
+    ctx: &EcsContext,
+    call: Authorized<GetTaskProtection>,
+) -> Result<GetTaskProtectionResponse, ApiError> {
+    let input = call.input();
+    let view = ctx.state.view();
+    let cluster = name::cluster(&view, &ctx.scope, input.cluster.as_deref())?;
+    let given = input.tasks.as_deref().unwrap_or_default();
+    let (tasks, failures) =
+        protection::tasks(&view, &ctx.scope, &cluster.name, given, MAX_TASKS)?;
+    let protected = tasks.iter().map(|task| protection::render(&ctx.scope, task, ctx.now()));
+    Ok(GetTaskProtectionResponse {
+        failures: Some(failures),
+        protected_tasks: Some(protected.collect()),
+    })
+}
