@@ -145,7 +145,7 @@ pub(crate) struct StatusArguments {
     pub(crate) state: StateDirArgument,
     /// The server's URL, with the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
     /// [default: what the state directory's client.env says]
-    #[arg(long, value_name = "URL", conflicts_with = "state_dir")]
+    #[arg(long, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
     /// Show this cluster only
     #[arg(long)]

@@ -49,10 +49,6 @@ pub struct TaskSpec {
     pub cpu_units: Option<u32>,
     /// Task-level memory limit in MiB.
     pub memory_mib: Option<u32>,
-    /// Whether all containers share one process namespace (`pidMode: task`).
-    pub shared_pid_namespace: bool,
-    /// Whether all containers share one IPC namespace (`ipcMode: task`).
-    pub shared_ipc_namespace: bool,
     /// ARN of the role the workload acts as.
     pub task_role_arn: Option<String>,
     /// ARN of the role the agent acts as for this task.

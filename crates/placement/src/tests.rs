@@ -21,8 +21,6 @@ fn spec(network_mode: NetworkMode, host_port: Option<u16>) -> TaskSpec {
         network_mode,
         cpu_units: None,
         memory_mib: None,
-        shared_pid_namespace: false,
-        shared_ipc_namespace: false,
         task_role_arn: None,
         execution_role_arn: None,
         ephemeral_storage_mib: None,

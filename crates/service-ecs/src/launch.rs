@@ -1,7 +1,10 @@
 //! New standalone tasks: what RunTask and StartTask have in common.
 
 use api_ecs::types;
-use domain::{Cluster, Document, LaunchType, NewTask, Tags, Task, TaskDefinition, TaskOverride, TaskSpec, group_of_family};
+use domain::{
+    Cluster, Document, LaunchType, NewTask, Tags, Task, TaskDefinition, TaskOverride, TaskSpec,
+    group_of_family,
+};
 use state::{Row, View};
 use wire::ApiError;
 

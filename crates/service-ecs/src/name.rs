@@ -2,8 +2,8 @@
 
 use base::{Arn, Scope};
 use domain::{
-    Cluster, ClusterStatus, ContainerInstance, Service, TaskDefinition, TaskDefinitionId,
-    TaskDefinitionStatus,
+    Cluster, ClusterStatus, ContainerInstance, Service, ServiceDeployment, TaskDefinition,
+    TaskDefinitionId, TaskDefinitionStatus,
 };
 use state::{Row, View};
 use wire::ApiError;
@@ -181,4 +181,16 @@ pub(crate) fn service<'a>(
     let (own, name) = in_cluster("service", given);
     let elsewhere = own.is_some_and(|own| own != cluster);
     Ok(view.service(cluster, name).filter(|_| !elsewhere))
+}
+
+/// The service deployment of an ARN.
+pub(crate) fn service_deployment<'a>(
+    view: &'a View,
+    scope: &Scope,
+    given: &str,
+) -> Result<Option<&'a Row<ServiceDeployment>>, ApiError> {
+    let path = parse_arn(scope, given, "service-deployment/")?;
+    let (service, id) = path.rsplit_once('/').unwrap_or_default();
+    let record = view.service_deployment(id);
+    Ok(record.filter(|record| service == format!("{}/{}", record.cluster, record.service)))
 }

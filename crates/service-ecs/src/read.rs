@@ -7,4 +7,5 @@ pub(crate) mod cluster;
 pub(crate) mod launch;
 pub(crate) mod overrides;
 pub(crate) mod placement;
+pub(crate) mod service;
 pub(crate) mod task_definition;

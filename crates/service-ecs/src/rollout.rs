@@ -90,5 +90,8 @@ fn deployment_id(ids: &dyn IdSource) -> String {
         ALPHABET.get(index).copied().map_or('A', char::from)
     };
     let halves = [ids.next_u64(), ids.next_u64()];
-    halves.iter().flat_map(|half| (0..10).map(move |place| character(half >> (6 * place)))).collect()
+    halves
+        .iter()
+        .flat_map(|half| (0..10).map(move |place| character(half >> (6 * place))))
+        .collect()
 }

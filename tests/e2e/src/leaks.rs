@@ -15,29 +15,40 @@ const PER_TASK: [&str; 6] = [
     "network",
     "images/tmp",
 ];
-/// How far below `/sys/fs/cgroup` the hierarchies begin: version 1 has one directory each.
-const CGROUP_DEPTH: usize = 1;
 
 /// Everything that is left of the Portcullis with this state directory, which must have ended:
 /// processes, mounts, namespaces, cgroups, interfaces, loop devices, files. One line each.
 pub fn leaks(state_dir: &Path) -> Vec<String> {
-    let state_dir = fs::canonicalize(state_dir).unwrap_or_else(|_| state_dir.to_owned());
-    let instance = format!("{:08x}", crc32fast::hash(state_dir.as_os_str().as_bytes()));
-    let run_dir = Path::new("/run/portcullis").join(&instance);
+    let Instance { state_dir, run_dir, cgroup, interface_prefix } = Instance::of(state_dir);
     let marks = [state_dir.display().to_string(), run_dir.display().to_string()];
     let mut found = processes(&marks);
+    // The instance's own, in which tasks' namespaces are pinned; see `remove_instance`.
+    let own_mount = format!(" {} ", run_dir.join("sandboxes").display());
     for line in lines("/proc/self/mountinfo") {
-        if marks.iter().any(|mark| line.contains(mark.as_str())) {
+        let own = line
+            .split_once(" - ")
+            .is_some_and(|(mount, _)| mount.split(' ').nth(4) == Some(own_mount.trim()));
+        if !own && marks.iter().any(|mark| line.contains(mark.as_str())) {
             found.push(format!("mount: {line}"));
         }
     }
     for entry in entries(&run_dir.join("sandboxes")) {
         found.push(format!("pinned namespaces: {}", entry.display()));
     }
-    cgroups(Path::new("/sys/fs/cgroup"), &format!("portcullis-{instance}"), 0, &mut found);
-    let prefix = interface_prefix(&state_dir.join("network"));
+    for hierarchy in hierarchies() {
+        for entry in entries(&hierarchy.join(&cgroup)).into_iter().filter(|path| path.is_dir()) {
+            // The group of the shims stays; a task's does not.
+            let own = entry.file_name() == Some(OsStr::new("shims"));
+            if !own || !lines(entry.join("cgroup.procs")).is_empty() {
+                found.push(format!("cgroup: {}", entry.display()));
+            }
+        }
+    }
     for entry in entries(Path::new("/sys/class/net")) {
-        if entry.file_name().is_some_and(|name| name.as_bytes().starts_with(prefix.as_bytes())) {
+        if entry
+            .file_name()
+            .is_some_and(|name| name.as_bytes().starts_with(interface_prefix.as_bytes()))
+        {
             found.push(format!("interface: {}", entry.display()));
         }
     }
@@ -55,13 +66,52 @@ pub fn leaks(state_dir: &Path) -> Vec<String> {
     found
 }
 
-/// Deletes the firewall table of the Portcullis with this state directory, which must have ended
-/// for good. The table stays when Portcullis ends, because tasks stay.
-pub fn delete_firewall(state_dir: &Path) {
-    let prefix = interface_prefix(&state_dir.join("network"));
-    let table = format!("portcullis_{}", prefix.trim_start_matches("pc"));
-    // It may never have been made.
+/// Removes what Portcullis keeps between two starts outside its state directory, because tasks may
+/// outlive it: the firewall table, the mount that holds pinned namespaces, its cgroups. For an
+/// instance that has ended for good.
+pub fn remove_instance(state_dir: &Path) {
+    let Instance { run_dir, cgroup, interface_prefix, .. } = Instance::of(state_dir);
+    let table = format!("portcullis_{}", interface_prefix.trim_start_matches("pc"));
+    // Each may never have been made.
     drop(Command::new("nft").args(["delete", "table", "inet", &table]).output());
+    drop(Command::new("umount").arg(run_dir.join("sandboxes")).output());
+    drop(fs::remove_dir_all(&run_dir));
+    for hierarchy in hierarchies() {
+        drop(fs::remove_dir(hierarchy.join(&cgroup).join("shims")));
+        drop(fs::remove_dir(hierarchy.join(&cgroup)));
+    }
+}
+
+/// What tells an instance from others on the same machine.
+struct Instance {
+    state_dir: PathBuf,
+    run_dir: PathBuf,
+    cgroup: String,
+    interface_prefix: String,
+}
+
+impl Instance {
+    fn of(state_dir: &Path) -> Self {
+        let state_dir = fs::canonicalize(state_dir).unwrap_or_else(|_| state_dir.to_owned());
+        let id = format!("{:08x}", crc32fast::hash(state_dir.as_os_str().as_bytes()));
+        Self {
+            run_dir: Path::new("/run/portcullis").join(&id),
+            cgroup: format!("portcullis-{id}"),
+            interface_prefix: interface_prefix(&state_dir.join("network")),
+            state_dir,
+        }
+    }
+}
+
+/// Where control groups are: one directory with version 2, one for each controller with version 1.
+fn hierarchies() -> Vec<PathBuf> {
+    let root = PathBuf::from("/sys/fs/cgroup");
+    let mut found: Vec<PathBuf> = entries(&root)
+        .into_iter()
+        .filter(|path| !path.is_symlink() && path.join("cgroup.procs").is_file())
+        .collect();
+    found.push(root);
+    found
 }
 
 /// How the interfaces of the instance with these records begin.
@@ -88,26 +138,6 @@ fn processes(marks: &[String]) -> Vec<String> {
         }
     }
     found
-}
-
-fn cgroups(directory: &Path, name: &str, depth: usize, found: &mut Vec<String>) {
-    for entry in entries(directory) {
-        if !entry.is_dir() {
-            continue;
-        }
-        if entry.file_name() == Some(OsStr::new(name)) {
-            // The instance's own groups stay; a task's do not.
-            for task in entries(&entry).into_iter().filter(|path| path.is_dir()) {
-                let own = task.file_name() == Some(OsStr::new("shims"));
-                let busy = !lines(task.join("cgroup.procs")).is_empty();
-                if !own || busy {
-                    found.push(format!("cgroup: {}", task.display()));
-                }
-            }
-        } else if depth < CGROUP_DEPTH && !entry.is_symlink() {
-            cgroups(&entry, name, depth + 1, found);
-        }
-    }
 }
 
 fn entries(directory: &Path) -> Vec<PathBuf> {

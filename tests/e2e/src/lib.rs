@@ -24,7 +24,7 @@ mod world;
 pub use archive::{Archive, busybox_image};
 pub use client::{ApiError, Client};
 pub use installation::Installation;
-pub use leaks::{delete_firewall, leaks};
+pub use leaks::{leaks, remove_instance};
 pub use program::{CommandOutput, Program, Settings, client_environment};
 pub use wait::{eventually, pause};
 pub use world::{World, shell, task_id};

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::archive::busybox_image;
 use crate::client::{ApiError, Client};
 use crate::installation::Installation;
-use crate::leaks::{delete_firewall, leaks};
+use crate::leaks::{leaks, remove_instance};
 use crate::program::{CommandOutput, Program, Settings, client_environment};
 use crate::wait::eventually;
 
@@ -360,11 +360,11 @@ impl World {
             program.terminate();
         }
         self.end_tasks();
-        delete_firewall(&self.settings.state_dir);
         eventually("nothing is left", Duration::from_secs(15), || {
             let left = leaks(&self.settings.state_dir);
             if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
         });
+        remove_instance(&self.settings.state_dir);
     }
 
     /// Starts once more to stop what still runs.
@@ -391,7 +391,7 @@ impl Drop for World {
             // The first failure is the one to report.
             let ended = catch_unwind(AssertUnwindSafe(|| self.end_tasks()));
             drop(ended);
-            delete_firewall(&self.settings.state_dir);
+            remove_instance(&self.settings.state_dir);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Program, Settings, delete_firewall, leaks, pause};
+use e2e::{Program, Settings, leaks, pause, remove_instance};
 
 use crate::build::Built;
 use crate::workspace::{Workspace, output, run, say};
@@ -87,7 +87,7 @@ impl Stage {
                 say("ending what an earlier demo has left");
                 Program::start(&self.settings).terminate();
             }
-            delete_firewall(&self.settings.state_dir);
+            remove_instance(&self.settings.state_dir);
             fs::remove_dir_all(&self.directory)
                 .with_context(|| format!("cannot remove {}", self.directory.display()))?;
         }
@@ -101,7 +101,6 @@ impl Stage {
             program.terminate();
         }
         let state_dir = &self.settings.state_dir;
-        delete_firewall(state_dir);
         let mut left = leaks(state_dir);
         for _ in 0..LOOKS {
             if left.is_empty() {
@@ -111,6 +110,7 @@ impl Stage {
             left = leaks(state_dir);
         }
         ensure!(left.is_empty(), "the demo has left behind:\n{}", left.join("\n"));
+        remove_instance(state_dir);
         fs::remove_dir_all(&self.directory)?;
         say("all tasks stopped; no process, mount, namespace, cgroup, interface or file is left");
         Ok(())

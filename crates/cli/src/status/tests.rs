@@ -39,8 +39,7 @@ async fn check_serving(listen: &str) {
         if round == "before a restart" {
             let _created: serde_json::Value = client.call("CreateCluster", &input).await.unwrap();
         }
-        let page: model::Page =
-            client.call("ListClusters", &serde_json::json!({})).await.unwrap();
+        let page: model::Page = client.call("ListClusters", &serde_json::json!({})).await.unwrap();
         assert_eq!(
             page.cluster_arns,
             ["arn:aws:ecs:eu-west-1:123456789012:cluster/quotes"],

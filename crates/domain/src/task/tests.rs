@@ -14,8 +14,6 @@ fn task(network_mode: NetworkMode) -> Task {
         network_mode,
         cpu_units: None,
         memory_mib: None,
-        shared_pid_namespace: false,
-        shared_ipc_namespace: false,
         task_role_arn: None,
         execution_role_arn: None,
         ephemeral_storage_mib: None,

@@ -16,8 +16,7 @@ pub(crate) static RULE: Rule = Rule {
     why: "Through a host path a container reads what the machine and other tasks keep there, and \
           what it writes may later be run or trusted by the host. Some paths (`/`, `/etc`, `/proc`) \
           give the machine away at once.",
-    fix: "leave out `host.sourcePath` for a volume that lives as long as the task; use \
-          `efsVolumeConfiguration` for data that must outlive it",
+    fix: "leave out `host.sourcePath`: the volume then lives as long as the task",
     passes: r#"{"volumes": [{"name": "scratch"}]}"#,
     fails: r#"{"volumes": [{"name": "data", "host": {"sourcePath": "/srv/data"}}]}"#,
     maps: &["CIS-Docker 5.6", "PSS baseline 5"],

@@ -14,8 +14,7 @@ pub(crate) static RULE: Rule = Rule {
     disposition: Disposition::Refused,
     why: "The container can attach to shared memory, semaphores and message queues of every \
           process of the machine that uses them: data of other tasks can be read and changed.",
-    fix: "remove `ipcMode`, or use `\"ipcMode\": \"task\"` when the containers of this task \
-          share memory",
+    fix: "remove `ipcMode`",
     passes: r#"{"ipcMode": "task"}"#,
     fails: r#"{"ipcMode": "host"}"#,
     maps: &["CIS-Docker 5.17"],

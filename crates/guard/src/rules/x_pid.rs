@@ -15,8 +15,7 @@ pub(crate) static RULE: Rule = Rule {
     why: "The container sees every process of the machine with its arguments and, where \
           permissions allow, its environment and memory, and can signal the agent and other \
           tasks.",
-    fix: "remove `pidMode`, or use `\"pidMode\": \"task\"` when the containers of this task must \
-          see each other",
+    fix: "remove `pidMode`",
     passes: r#"{"pidMode": "task"}"#,
     fails: r#"{"pidMode": "host"}"#,
     maps: &["ECS.3", "CKV_AWS_335", "CT.ECS.PR.10", "CIS-Docker 5.16"],

@@ -34,7 +34,7 @@ pub(crate) async fn execute(
     };
     let cluster = ctx
         .commit(|view, change| match view.cluster(name) {
-            Some(row) if row.status == ClusterStatus::Active => {
+            Some(row) if row.status == ClusterStatus::Active && !is_unconfigured(row) => {
                 check_same(row, &wanted, &input)?;
                 Ok(render::cluster::created(ctx, view, row))
             }
@@ -45,6 +45,14 @@ pub(crate) async fn execute(
         })
         .await?;
     Ok(CreateClusterResponse { cluster: Some(cluster) })
+}
+
+/// Whether a node made the cluster by joining it, and nobody said anything about it since.
+fn is_unconfigured(cluster: &Cluster) -> bool {
+    cluster.settings.0.is_null()
+        && cluster.configuration.is_none()
+        && cluster.service_connect_defaults.is_none()
+        && cluster.tags.is_empty()
 }
 
 /// A repeated creation may leave things out; what it names must be what the cluster has.

@@ -22,8 +22,7 @@ pub(crate) async fn execute(
     let view = ctx.state.view();
     let cluster = name::cluster(&view, &ctx.scope, input.cluster.as_deref())?;
     let given = input.tasks.as_deref().unwrap_or_default();
-    let (tasks, failures) =
-        protection::tasks(&view, &ctx.scope, &cluster.name, given, MAX_TASKS)?;
+    let (tasks, failures) = protection::tasks(&view, &ctx.scope, &cluster.name, given, MAX_TASKS)?;
     let protected = tasks.iter().map(|task| protection::render(&ctx.scope, task, ctx.now()));
     Ok(GetTaskProtectionResponse {
         failures: Some(failures),

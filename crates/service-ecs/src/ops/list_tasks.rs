@@ -82,10 +82,11 @@ fn candidates<'a>(
     let cluster = &name::cluster(view, &ctx.scope, input.cluster.as_deref())?.value.name;
     let instance = match input.container_instance.as_deref() {
         None => None,
-        Some(given) => Some(
-            name::container_instance(view, cluster, given)
-                .ok_or_else(|| invalid_parameter("The specified container instance was not found."))?,
-        ),
+        Some(given) => {
+            Some(name::container_instance(view, cluster, given).ok_or_else(|| {
+                invalid_parameter("The specified container instance was not found.")
+            })?)
+        }
     };
     let on_instance =
         move |task: &&Row<Task>| instance.is_none_or(|row| row.id == task.container_instance);

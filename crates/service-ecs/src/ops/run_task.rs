@@ -12,19 +12,15 @@ use wire::ApiError;
 use crate::client_token::{Known, Token};
 use crate::error::invalid_parameter;
 use crate::launch::{Launch, Order};
-use crate::read::placement as read_placement;
 use crate::read::launch as read_launch;
+use crate::read::placement as read_placement;
 use crate::{EcsContext, arn, name, render, resource, tag};
 
 /// The most tasks of one call.
 const MAX_COUNT: i32 = 10;
 
 pub(crate) fn resources(ctx: &EcsContext, input: &RunTaskRequest) -> Vec<String> {
-    vec![resource::task_definition(
-        &ctx.state.view(),
-        &ctx.scope,
-        input.task_definition.as_deref(),
-    )]
+    vec![resource::task_definition(&ctx.state.view(), &ctx.scope, input.task_definition.as_deref())]
 }
 
 pub(crate) async fn execute(
@@ -61,9 +57,14 @@ impl<'a> Run<'a> {
         read_launch::platform_version(input.platform_version.as_deref(), launch_type)?;
         let cluster = name::cluster_name(input.cluster.as_deref());
         Ok(Self {
-            count: u32::try_from(count).ok().filter(|_| (1..=MAX_COUNT).contains(&count)).ok_or_else(
-                || invalid_parameter(format!("count must be between 1 and {MAX_COUNT}, not {count}.")),
-            )?,
+            count: u32::try_from(count)
+                .ok()
+                .filter(|_| (1..=MAX_COUNT).contains(&count))
+                .ok_or_else(|| {
+                    invalid_parameter(format!(
+                        "count must be between 1 and {MAX_COUNT}, not {count}."
+                    ))
+                })?,
             placement: read_placement::read(
                 input.placement_constraints.as_ref(),
                 input.placement_strategy.as_ref(),
@@ -130,9 +131,9 @@ impl<'a> Run<'a> {
                 }]),
                 tasks: Some(Vec::new()),
             })),
-            LaunchType::Ec2 | LaunchType::External if instances.is_empty() => Err(
-                invalid_parameter("No Container Instances were found in your cluster."),
-            ),
+            LaunchType::Ec2 | LaunchType::External if instances.is_empty() => {
+                Err(invalid_parameter("No Container Instances were found in your cluster."))
+            }
             LaunchType::Fargate | LaunchType::Ec2 | LaunchType::External => Ok(None),
         }
     }

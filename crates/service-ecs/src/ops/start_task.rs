@@ -20,11 +20,7 @@ use crate::{EcsContext, arn, name, render, resource, tag};
 const MAX_INSTANCES: usize = 10;
 
 pub(crate) fn resources(ctx: &EcsContext, input: &StartTaskRequest) -> Vec<String> {
-    vec![resource::task_definition(
-        &ctx.state.view(),
-        &ctx.scope,
-        input.task_definition.as_deref(),
-    )]
+    vec![resource::task_definition(&ctx.state.view(), &ctx.scope, input.task_definition.as_deref())]
 }
 
 pub(crate) async fn execute(
@@ -57,9 +53,8 @@ fn start(
     change: &mut Change,
 ) -> Result<StartTaskResponse, ApiError> {
     let launch = Launch::prepare(ctx, view, &order(input, tags))?;
-    let request =
-        placement::request(&launch.spec, &launch.group, launch.launch_type, &[], &[])
-            .map_err(|error| not_valid(&error))?;
+    let request = placement::request(&launch.spec, &launch.group, launch.launch_type, &[], &[])
+        .map_err(|error| not_valid(&error))?;
     let cluster = &launch.cluster.name;
     let instances: Vec<&ContainerInstance> =
         view.instances_of(cluster).map(|row| row.value.as_ref()).collect();

@@ -35,8 +35,7 @@ pub(crate) async fn execute(
         )));
     }
     let expires_at = ctx.now().plus_seconds(i64::from(minutes) * 60);
-    let protection =
-        input.protection_enabled.unwrap_or(false).then_some(Protection { expires_at });
+    let protection = input.protection_enabled.unwrap_or(false).then_some(Protection { expires_at });
     ctx.commit(|view, change| update(ctx, input, protection, view, change)).await
 }
 
@@ -73,7 +72,8 @@ fn update(
         change.update(row, &task);
         protected.push(task);
     }
-    let rendered = protected.iter().map(|task| crate::protection::render(&ctx.scope, task, ctx.now()));
+    let rendered =
+        protected.iter().map(|task| crate::protection::render(&ctx.scope, task, ctx.now()));
     Ok(UpdateTaskProtectionResponse {
         protected_tasks: Some(rendered.collect()),
         failures: Some(failures),

@@ -64,13 +64,23 @@ pub(crate) fn task_definition<'a>(
             return Err(client_exception("TaskDefinition is inactive"));
         }
     }
-    if ctx.guard_mode == guard::Mode::Enforce {
-        let wire_form = document::read(&definition.document);
-        if let Some(refusal) = security::refusal(&wire_form, ctx.guard_mode) {
-            return Err(client_exception(format!("The task definition may not start: {refusal}.")));
+    check_guard(ctx, definition)?;
+    Ok(definition)
+}
+
+/// The guard's rules once more, at start: a definition may have been registered under other rules,
+/// or under `--guard audit`.
+pub(crate) fn check_guard(ctx: &EcsContext, definition: &TaskDefinition) -> Result<(), ApiError> {
+    if ctx.guard_mode == guard::Mode::Audit {
+        return Ok(());
+    }
+    let wire_form = document::read(&definition.document);
+    match security::refusal(&wire_form, ctx.guard_mode) {
+        None => Ok(()),
+        Some(refusal) => {
+            Err(client_exception(format!("The task definition may not start: {refusal}.")))
         }
     }
-    Ok(definition)
 }
 
 /// Whether a task definition may run as this launch type.
@@ -133,9 +143,7 @@ fn check_awsvpc(
     }
     let public = given.assign_public_ip == Some(types::AssignPublicIp::Enabled);
     if public && launch_type != LaunchType::Fargate {
-        return Err(invalid_parameter(
-            "Assign public IP is not supported for this launch type.",
-        ));
+        return Err(invalid_parameter("Assign public IP is not supported for this launch type."));
     }
     Ok(())
 }

@@ -46,9 +46,7 @@ pub(crate) fn read(
     Ok((overrides, wire_form))
 }
 
-fn ephemeral_storage_mib(
-    given: Option<&types::EphemeralStorage>,
-) -> Result<Option<u32>, ApiError> {
+fn ephemeral_storage_mib(given: Option<&types::EphemeralStorage>) -> Result<Option<u32>, ApiError> {
     let Some(gib) = given.and_then(|given| given.size_in_gi_b) else { return Ok(None) };
     match u32::try_from(gib) {
         Ok(gib @ 21..=200) => Ok(Some(gib.saturating_mul(1024))),
@@ -62,11 +60,9 @@ fn container(
     given: &types::ContainerOverride,
     spec: &TaskSpec,
 ) -> Result<ContainerOverride, ApiError> {
-    let name = given
-        .name
-        .clone()
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| invalid_parameter("Container name cannot be empty in a container override."))?;
+    let name = given.name.clone().filter(|name| !name.is_empty()).ok_or_else(|| {
+        invalid_parameter("Container name cannot be empty in a container override.")
+    })?;
     if spec.container(&name).is_none() {
         return Err(invalid_parameter(format!(
             "Override for container named {name} is not a container in the TaskDefinition."

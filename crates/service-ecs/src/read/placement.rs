@@ -61,9 +61,9 @@ fn constraint(given: &types::PlacementConstraint) -> Result<PlacementConstraint,
         Some(types::PlacementConstraintType::DistinctInstance) if expression.is_empty() => {
             Ok(PlacementConstraint::DistinctInstance)
         }
-        Some(types::PlacementConstraintType::DistinctInstance) => Err(invalid_parameter(
-            "The distinctInstance placement constraint takes no expression.",
-        )),
+        Some(types::PlacementConstraintType::DistinctInstance) => {
+            Err(invalid_parameter("The distinctInstance placement constraint takes no expression."))
+        }
         Some(types::PlacementConstraintType::MemberOf) => {
             let constraint = PlacementConstraint::MemberOf(expression.to_owned());
             placement::constraint(constraint.clone()).map_err(|error| not_valid(&error))?;

@@ -224,6 +224,12 @@ fn check_unsupported(input: &RegisterTaskDefinitionRequest, problems: &mut Probl
             "proxyConfiguration (App Mesh) is not supported: remove it, traffic would not pass through the proxy.",
         );
     }
+    if input.pid_mode == Some(PidMode::Task) {
+        problems.push("pidMode task is not supported: remove it, every container has a process namespace of its own.");
+    }
+    if input.ipc_mode == Some(IpcMode::Task) {
+        problems.push("ipcMode task is not supported: remove it, every container has an IPC namespace of its own.");
+    }
     if input.inference_accelerators.as_ref().is_some_and(|list| !list.is_empty()) {
         problems.push("inferenceAccelerators are not supported: remove them.");
     }
@@ -294,16 +300,6 @@ fn wire_definition(
         volumes: input.volumes,
         ..types::TaskDefinition::default()
     }
-}
-
-/// Whether the containers share one process namespace.
-fn shares_pid_namespace(input: &RegisterTaskDefinitionRequest) -> bool {
-    input.pid_mode == Some(PidMode::Task)
-}
-
-/// Whether the containers share one IPC namespace.
-fn shares_ipc_namespace(input: &RegisterTaskDefinitionRequest) -> bool {
-    input.ipc_mode == Some(IpcMode::Task)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Clusters as they are answered.
 
-use api_ecs::types::{self, ClusterField, KeyValuePair};
+use api_ecs::types::{self, ClusterField, ClusterSetting, ClusterSettingName, KeyValuePair};
 use domain::{Cluster, ContainerInstanceStatus, LaunchType, ServiceStatus, TaskStatus};
 use state::View;
 
@@ -43,7 +43,7 @@ pub(crate) fn described(
             false => Vec::new(),
         }),
         settings: Some(match with(ClusterField::Settings) {
-            true => document::read(&cluster.settings),
+            true => settings(cluster),
             false => Vec::new(),
         }),
         capacity_providers: Some(
@@ -59,6 +59,17 @@ pub(crate) fn described(
         attachments: with(ClusterField::Attachments).then(Vec::new),
         attachments_status: None,
     }
+}
+
+/// The settings; the usual ones for a cluster that a node made by joining it.
+fn settings(cluster: &Cluster) -> Vec<ClusterSetting> {
+    if cluster.settings.0.is_null() {
+        return vec![ClusterSetting {
+            name: Some(ClusterSettingName::ContainerInsights),
+            value: Some("disabled".to_owned()),
+        }];
+    }
+    document::read(&cluster.settings)
 }
 
 /// One number for each launch type.

@@ -217,7 +217,9 @@ fn circuit_breaker(breaker: Option<CircuitBreaker>) -> types::DeploymentCircuitB
         };
     };
     let (r#type, value) = match breaker.threshold {
-        FailureThreshold::BoundedPercent(percent) => (types::ThresholdType::BoundedPercent, percent),
+        FailureThreshold::BoundedPercent(percent) => {
+            (types::ThresholdType::BoundedPercent, percent)
+        }
         FailureThreshold::UnboundedPercent(percent) => {
             (types::ThresholdType::UnboundedPercent, percent)
         }

@@ -107,7 +107,8 @@ fn circuit_breaker(
         MonitorsStatus::Triggered
     } else if breaker.is_none() {
         MonitorsStatus::Disabled
-    } else if record.status.is_final() || record.status == ServiceDeploymentStatus::RollbackInProgress
+    } else if record.status.is_final()
+        || record.status == ServiceDeploymentStatus::RollbackInProgress
     {
         MonitorsStatus::MonitoringComplete
     } else {

@@ -28,7 +28,10 @@ pub(crate) fn document(
 }
 
 /// A revision.
-pub(crate) fn service_revision(scope: &Scope, revision: &ServiceRevision) -> types::ServiceRevision {
+pub(crate) fn service_revision(
+    scope: &Scope,
+    revision: &ServiceRevision,
+) -> types::ServiceRevision {
     let (cluster, service) = (&revision.cluster, &revision.service);
     types::ServiceRevision {
         cluster_arn: Some(arn::cluster(scope, cluster)),

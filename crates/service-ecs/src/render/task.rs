@@ -2,7 +2,9 @@
 
 use api_ecs::types;
 use base::Scope;
-use domain::{ContainerSpec, Document, LaunchType, NetworkMode, Protocol, Task, TaskContainer, TaskStatus};
+use domain::{
+    ContainerSpec, Document, LaunchType, NetworkMode, Protocol, Task, TaskContainer, TaskStatus,
+};
 use state::View;
 
 use crate::{arn, document, tag};
@@ -14,9 +16,9 @@ const PLATFORM_VERSION: &str = "1.4.0";
 pub(crate) fn task(view: &View, scope: &Scope, task: &Task, with_tags: bool) -> types::Task {
     let definition = view.task_definition(&task.task_definition);
     let instance = view.instance(&task.container_instance);
-    let instance_attribute = |name: &str| instance.and_then(|row| row.attributes.get(name).cloned()?);
-    let awsvpc =
-        definition.is_some_and(|row| row.spec.network_mode == NetworkMode::Awsvpc);
+    let instance_attribute =
+        |name: &str| instance.and_then(|row| row.attributes.get(name).cloned()?);
+    let awsvpc = definition.is_some_and(|row| row.spec.network_mode == NetworkMode::Awsvpc);
     let interface = awsvpc.then(|| attachment_id(&task.id));
     let task_arn = arn::task(scope, &task.cluster, &task.id);
     let containers = task.containers.iter().map(|container| {
@@ -26,9 +28,7 @@ pub(crate) fn task(view: &View, scope: &Scope, task: &Task, with_tags: bool) -> 
     let fargate = task.launch_type == LaunchType::Fargate;
     let architecture = instance_attribute("ecs.cpu-architecture");
     types::Task {
-        attachments: Some(
-            interface.iter().map(|id| attachment(view, task, id)).collect(),
-        ),
+        attachments: Some(interface.iter().map(|id| attachment(view, task, id)).collect()),
         attributes: Some(architecture.into_iter().map(architecture_attribute).collect()),
         availability_zone: instance_attribute("ecs.availability-zone"),
         cluster_arn: Some(arn::cluster(scope, &task.cluster)),
@@ -81,11 +81,7 @@ fn architecture_attribute(value: String) -> types::Attribute {
 }
 
 fn connectivity(agent_connected: bool) -> types::Connectivity {
-    if agent_connected {
-        types::Connectivity::Connected
-    } else {
-        types::Connectivity::Disconnected
-    }
+    if agent_connected { types::Connectivity::Connected } else { types::Connectivity::Disconnected }
 }
 
 fn ephemeral_storage(mib: Option<u32>) -> Option<types::EphemeralStorage> {
@@ -119,18 +115,16 @@ fn container(
 ) -> types::Container {
     let changed = task.overrides.containers.iter().find(|changed| changed.name == container.name);
     let cpu = changed.and_then(|changed| changed.cpu_units).or(spec.map(|spec| spec.cpu_units));
-    let memory =
-        changed.and_then(|changed| changed.memory_mib).or_else(|| spec?.memory_mib);
+    let memory = changed.and_then(|changed| changed.memory_mib).or_else(|| spec?.memory_mib);
     let reservation = changed
         .and_then(|changed| changed.memory_reservation_mib)
         .or_else(|| spec?.memory_reservation_mib);
-    let interfaces = interface.zip(task.address.as_ref()).map(|(id, address)| {
-        types::NetworkInterface {
+    let interfaces =
+        interface.zip(task.address.as_ref()).map(|(id, address)| types::NetworkInterface {
             attachment_id: Some(id.to_owned()),
             private_ipv4_address: Some(address.clone()),
             ipv6_address: None,
-        }
-    });
+        });
     types::Container {
         container_arn: Some(arn::container(scope, &task.cluster, &task.id, &container.id)),
         cpu: cpu.map(|units| units.to_string()),

@@ -18,8 +18,6 @@ pub(crate) fn task(containers: &str) -> TaskSpec {
         network_mode: NetworkMode::Bridge,
         cpu_units: None,
         memory_mib: None,
-        shared_pid_namespace: false,
-        shared_ipc_namespace: false,
         task_role_arn: None,
         execution_role_arn: None,
         ephemeral_storage_mib: None,

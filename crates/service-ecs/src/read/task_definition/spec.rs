@@ -8,7 +8,7 @@ use domain::{
     MountPoint, NetworkMode, PortMapping, RestartPolicy, TaskSpec, Tmpfs, Ulimit, Volume,
 };
 
-use super::{Surroundings, network, shares_ipc_namespace, shares_pid_namespace};
+use super::{Surroundings, network};
 
 /// How long a container must have run to be restarted, in seconds (the ECS model's default).
 const RESTART_ATTEMPT_PERIOD_SECONDS: u32 = 300;
@@ -35,8 +35,6 @@ pub(super) fn task(
         network_mode: surroundings.network_mode,
         cpu_units: surroundings.cpu_units,
         memory_mib: surroundings.memory_mib,
-        shared_pid_namespace: shares_pid_namespace(input),
-        shared_ipc_namespace: shares_ipc_namespace(input),
         task_role_arn: role(&input.task_role_arn),
         execution_role_arn: role(&input.execution_role_arn),
         ephemeral_storage_mib: input
