@@ -13,7 +13,7 @@ use node_proto::{Assignment, ControlPlane, DesiredSet, LinkError, PROTOCOL_VERSI
 use runtime_oci::{ContainerExit, RecoveredState, Runtime, RuntimeError};
 use task_engine::{Event, FoundContainer, SandboxPhase, TaskState, apply, recover};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::actor::{Actor, Handle, Message, Shared, exit_event};
 use crate::effects::{Drivers, parse_container_name};
@@ -170,7 +170,13 @@ impl Node {
                     Some(exit) => self.exited(exit).await,
                     None => break,
                 },
-                Some(ended) = self.actors.join_next() => self.ended(ended),
+                Some(ended) = self.actors.join_next() => {
+                    // A task without its owner would hang for ever: a new start finds it again.
+                    if let Err(error) = self.ended(ended) {
+                        tracing::error!(%error, "a task's actor ended wrongly: the agent ends");
+                        break;
+                    }
+                }
             }
         }
         self.actors.shutdown().await;
@@ -229,16 +235,12 @@ impl Node {
         }
     }
 
-    fn ended(&mut self, ended: Result<String, tokio::task::JoinError>) {
-        match ended {
-            Ok(task_id) => {
-                self.handles.remove(&task_id);
-                // It may have been asked for again while it ended.
-                self.generation = None;
-                self.take_desired();
-            }
-            Err(error) => tracing::error!(%error, "a task's actor ended wrongly"),
-        }
+    fn ended(&mut self, ended: Result<String, JoinError>) -> Result<(), JoinError> {
+        self.handles.remove(&ended?);
+        // It may have been asked for again while it ended.
+        self.generation = None;
+        self.take_desired();
+        Ok(())
     }
 }
 
