@@ -1,5 +1,6 @@
 //! Development tasks: set-up, builds, checks, the demo, code generation.
 
+mod bench;
 mod build;
 mod check;
 mod codegen;
@@ -30,6 +31,8 @@ enum Task {
     Setup,
     /// Build the programs and the example's image.
     Build(build::Args),
+    /// Measure speed and size next to peers, and write docs/bench.md.
+    Bench(bench::Args),
     /// Deploy the example on a Portcullis of its own, with the AWS CLI.
     Demo,
     /// Formatting, lints, and every test.
@@ -60,6 +63,7 @@ fn run(task: Task) -> anyhow::Result<()> {
     match task {
         Task::Setup => setup::run_all(&workspace),
         Task::Build(args) => build::run_all(&workspace, &args),
+        Task::Bench(args) => bench::run_all(&workspace, &args),
         Task::Demo => demo::run(&workspace),
         Task::Test(args) => check::test(&workspace, &args),
         Task::Lint => check::lint(&workspace),

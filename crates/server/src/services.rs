@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base::{Clock, IdSource, Scope};
 use logstore::LogStore;
 use operation::Service;
-use service_ecs::{EcsContext, EcsService, Registrations};
+use service_ecs::{EcsContext, EcsService, Placements, Registrations};
 use service_logs::{LogsContext, LogsService};
 use service_sts::StsService;
 use state::State;
@@ -26,7 +26,8 @@ pub(crate) fn services(shared: Shared) -> Vec<Arc<dyn Service>> {
     let Shared { state, logs, clock, ids, scope, guard_mode } = shared;
     let logs = LogsContext { store: logs.as_ref().clone(), scope: scope.clone() };
     let registrations = Registrations::default();
-    let ecs = EcsContext { state, clock, ids, scope, guard_mode, registrations };
+    let placements = Placements::default();
+    let ecs = EcsContext { state, clock, ids, scope, guard_mode, registrations, placements };
     vec![
         Arc::new(EcsService::new(ecs)),
         Arc::new(LogsService::new(logs)),

@@ -8,10 +8,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use base::{ManualClock, Scope, SeededIds, Timestamp};
+use domain::ContainerInstance;
 use operation::{Call, Service as _};
 use policy::{Caller, Principal};
-use service_ecs::{EcsContext, EcsService, Registrations};
-use state::State;
+use service_ecs::{EcsContext, EcsService, Placements, Registrations};
+use state::{Change, State};
 use store_redb::{Options, RedbStore};
 use tokio::time::Instant;
 
@@ -44,6 +45,7 @@ async fn main() -> Outcome {
         scope,
         guard_mode: guard::Mode::Enforce,
         registrations: Registrations::default(),
+        placements: Placements::default(),
     });
     let measured = Arc::new(Measured { service, caller });
     let register = |family: String| {
@@ -61,7 +63,42 @@ async fn main() -> Outcome {
     run(&measured, "RegisterTaskDefinition, 64 families", "RegisterTaskDefinition", 200, own)
         .await?;
     let describe = |_| r#"{"taskDefinition": "one:7"}"#.to_owned();
-    run(&measured, "DescribeTaskDefinition", "DescribeTaskDefinition", 2_000, describe).await
+    run(&measured, "DescribeTaskDefinition", "DescribeTaskDefinition", 2_000, describe).await?;
+    tasks(&measured).await
+}
+
+/// DescribeTasks with one task and with 10,000, RunTask meanwhile.
+async fn tasks(measured: &Arc<Measured>) -> Outcome {
+    let instance = instance()?;
+    let mut change = Change::new();
+    change.create(&instance);
+    measured.service.context().state.commit(change).await?;
+    let call = |operation, body: &str| {
+        let caller = measured.caller.clone();
+        measured.service.call(Call { operation, caller, body: body.to_owned().into() })
+    };
+    call("CreateCluster", "{}").await;
+    let started = call("RunTask", r#"{"taskDefinition": "one:7"}"#).await;
+    let started: serde_json::Value = serde_json::from_slice(&started.body)?;
+    let arn = started.pointer("/tasks/0/taskArn").and_then(serde_json::Value::as_str);
+    let body = format!(r#"{{"tasks": ["{}"]}}"#, arn.ok_or("no task was started")?);
+    let describe = |_| body.clone();
+    run(measured, "DescribeTasks, 1 task", "DescribeTasks", 2_000, describe).await?;
+    let start = |_| r#"{"taskDefinition": "one:7", "count": 10}"#.to_owned();
+    run(measured, "RunTask of 10", "RunTask", 16, start).await?;
+    run(measured, "DescribeTasks, 10,241 tasks", "DescribeTasks", 2_000, describe).await
+}
+
+/// An instance with room for everything.
+fn instance() -> Result<ContainerInstance, serde_json::Error> {
+    serde_json::from_value(serde_json::json!({
+        "id": "0123456789abcdef0123456789abcdef", "cluster": "default", "status": "Active",
+        "status_reason": null, "agent_connected": true, "agent_version": "1.0.0",
+        "registered": { "cpu_units": 100_000_000, "memory_mib": 100_000_000, "ports": [] },
+        "attributes": { "ecs.cpu-architecture": "x86_64" }, "registered_at": 0,
+        "ec2_instance_id": "i-0123456789abcdef0", "fargate_isolation": null, "system": {},
+        "tags": {}, "version": 1,
+    }))
 }
 
 /// `each` calls by every one of 64 clients at once.

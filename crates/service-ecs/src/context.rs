@@ -7,6 +7,7 @@ use state::{Change, State, StateError, View};
 use wire::ApiError;
 
 use crate::error::server_exception;
+use crate::placements::Placements;
 use crate::registrations::Registrations;
 
 /// How often a change is tried again when others changed the same records meanwhile.
@@ -27,6 +28,8 @@ pub struct EcsContext {
     pub guard_mode: guard::Mode,
     /// Registrations of task definitions under way; `Registrations::default()`.
     pub registrations: Registrations,
+    /// Placements under way; `Placements::default()`.
+    pub placements: Placements,
 }
 
 impl EcsContext {

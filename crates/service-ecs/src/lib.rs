@@ -12,6 +12,7 @@ mod launch;
 mod name;
 mod ops;
 mod page;
+mod placements;
 mod protection;
 mod read;
 mod registrations;
@@ -22,6 +23,7 @@ mod tag;
 mod tagged;
 
 pub use context::EcsContext;
+pub use placements::Placements;
 pub use registrations::Registrations;
 
 operation::operations! {

@@ -23,7 +23,7 @@ pub(crate) fn time_of_day() -> Timestamp {
 /// The time of day in milliseconds.
 pub(crate) fn epoch_ms() -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "exact for hundreds of thousands of years")]
-    let ms = time_of_day().epoch_ms() as f64;
+    let ms = time_of_day().as_epoch_ms() as f64;
     ms
 }
 

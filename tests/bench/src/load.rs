@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use futures_util::future::try_join_all;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime;
-use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::http::{Endpoint, Head};
@@ -57,15 +57,11 @@ pub(crate) fn run(
         }
     };
     let cpu = process::cpu(server)?;
-    let set = LocalSet::new();
-    let (mut latencies, seconds) = set.block_on(&runtime, async {
+    let (mut latencies, seconds) = runtime.block_on(async {
         let begin = Instant::now();
         let clients = (0..CONNECTIONS).map(|_| client(endpoint, &source, begin + duration));
-        let mut all = Vec::new();
-        for answered in join_all(clients).await {
-            all.extend(answered?);
-        }
-        anyhow::Ok((all, begin.elapsed().as_secs_f64()))
+        let latencies = try_join_all(clients).await?.concat();
+        anyhow::Ok((latencies, begin.elapsed().as_secs_f64()))
     })?;
     let cpu = process::cpu(server)?.saturating_sub(cpu);
     latencies.sort_unstable();
@@ -77,28 +73,6 @@ pub(crate) fn run(
         p99_ms: p99.as_secs_f64() * 1000.0,
         cpu_us: cpu.as_secs_f64() * 1e6 / count,
     })
-}
-
-/// All of them, on this thread.
-async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    use std::pin::Pin;
-    use std::task::Poll;
-    let mut waiting: Vec<(Pin<Box<F>>, Option<F::Output>)> =
-        futures.map(|future| (Box::pin(future), None)).collect();
-    std::future::poll_fn(|context| {
-        let mut pending = false;
-        for (future, output) in &mut waiting {
-            if output.is_none() {
-                match future.as_mut().poll(context) {
-                    Poll::Ready(value) => *output = Some(value),
-                    Poll::Pending => pending = true,
-                }
-            }
-        }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    waiting.into_iter().filter_map(|(_, output)| output).collect()
 }
 
 /// Sends one request after the other; how long each took.

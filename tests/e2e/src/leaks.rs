@@ -21,7 +21,7 @@ const PER_TASK: [&str; 6] = [
 pub fn leaks(state_dir: &Path) -> Vec<String> {
     let Instance { state_dir, run_dir, cgroup, interface_prefix } = Instance::of(state_dir);
     let marks = [state_dir.display().to_string(), run_dir.display().to_string()];
-    let mut found = processes(&marks);
+    let mut found = processes(&marks, &cgroup);
     // The instance's own, in which tasks' namespaces are pinned; see `remove_instance`.
     let own_mount = format!(" {} ", run_dir.join("sandboxes").display());
     for line in lines("/proc/self/mountinfo") {
@@ -123,7 +123,8 @@ fn interface_prefix(records: &Path) -> String {
     format!("pc{:06x}", (hash >> 24 ^ hash) & 0x00ff_ffff)
 }
 
-fn processes(marks: &[String]) -> Vec<String> {
+/// Processes whose command line names the instance's directories, or that are in its cgroups.
+fn processes(marks: &[String], cgroup: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in entries(Path::new("/proc")) {
         let is_process =
@@ -133,7 +134,8 @@ fn processes(marks: &[String]) -> Vec<String> {
         }
         let command = fs::read(entry.join("cmdline")).unwrap_or_default();
         let command = OsStr::from_bytes(&command).to_string_lossy().replace('\0', " ");
-        if marks.iter().any(|mark| command.contains(mark.as_str())) {
+        let group = fs::read_to_string(entry.join("cgroup")).unwrap_or_default();
+        if group.contains(cgroup) || marks.iter().any(|mark| command.contains(mark.as_str())) {
             found.push(format!("process: {} {command}", entry.display()));
         }
     }

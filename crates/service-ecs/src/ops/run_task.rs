@@ -29,7 +29,7 @@ pub(crate) async fn execute(
 ) -> Result<RunTaskResponse, ApiError> {
     let input = call.input();
     let run = Run::read(input)?;
-    ctx.commit(|view, change| run.perform(ctx, view, change)).await
+    ctx.commit_placement(|view, change| run.perform(ctx, view, change)).await
 }
 
 /// What can be said of a call without the state.

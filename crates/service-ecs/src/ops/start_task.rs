@@ -42,7 +42,7 @@ pub(crate) async fn execute(
         )));
     }
     let tags = tag::read(input.tags.clone())?;
-    ctx.commit(|view, change| start(ctx, input, &tags, view, change)).await
+    ctx.commit_placement(|view, change| start(ctx, input, &tags, view, change)).await
 }
 
 fn start(

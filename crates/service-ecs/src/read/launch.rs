@@ -13,6 +13,8 @@ use crate::{EcsContext, document, name};
 /// The most subnets and security groups of one network configuration.
 const MAX_SUBNETS: usize = 16;
 const MAX_SECURITY_GROUPS: usize = 5;
+/// The most bytes of a subnet's or a security group's identifier.
+const MAX_NAME: usize = 255;
 
 /// The launch type; EC2 when none is given.
 pub(crate) fn launch_type(given: Option<&types::LaunchType>) -> Result<LaunchType, ApiError> {
@@ -139,6 +141,12 @@ fn check_awsvpc(
     if groups > MAX_SECURITY_GROUPS {
         return Err(invalid_parameter(format!(
             "securityGroups can have at most {MAX_SECURITY_GROUPS} items, not {groups}."
+        )));
+    }
+    let names = given.subnets.iter().flatten().chain(given.security_groups.iter().flatten());
+    if names.clone().any(|name| name.is_empty() || name.len() > MAX_NAME) {
+        return Err(invalid_parameter(format!(
+            "Subnets and security groups must have 1 to {MAX_NAME} characters."
         )));
     }
     let public = given.assign_public_ip == Some(types::AssignPublicIp::Enabled);

@@ -8,6 +8,8 @@ use crate::error::invalid_parameter;
 
 /// The most constraints of one call or service.
 const MAX_CONSTRAINTS: usize = 10;
+/// The most bytes of a strategy's field.
+const MAX_FIELD: usize = 255;
 
 /// Constraints and strategies, checked.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +79,11 @@ fn constraint(given: &types::PlacementConstraint) -> Result<PlacementConstraint,
 
 fn strategy(given: &types::PlacementStrategy) -> Result<PlacementStrategy, ApiError> {
     let field = given.field.clone().unwrap_or_default();
+    if field.len() > MAX_FIELD {
+        return Err(invalid_parameter(format!(
+            "The field of a placement strategy can have at most {MAX_FIELD} characters."
+        )));
+    }
     let strategy = match &given.r#type {
         Some(types::PlacementStrategyType::Random) if field.is_empty() => PlacementStrategy::Random,
         Some(types::PlacementStrategyType::Random) => {

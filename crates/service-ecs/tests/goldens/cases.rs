@@ -54,6 +54,26 @@ fn read(path: &Path) -> Vec<Step> {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// `request` with every text `$STEP/POINTER` replaced by that part of an earlier answer.
+fn resolve(request: Value, done: &[Step]) -> Value {
+    match request {
+        Value::String(text) => {
+            let reference = text.strip_prefix('$').and_then(|text| text.split_once('/'));
+            let step = reference.and_then(|(step, _)| done.get(step.parse::<usize>().ok()?));
+            let Some((step, (_, pointer))) = step.zip(reference) else {
+                return Value::String(text);
+            };
+            let answer = step.response.as_ref().and_then(|all| all.pointer(&format!("/{pointer}")));
+            answer.unwrap_or_else(|| panic!("`{text}` is nothing that was answered")).clone()
+        }
+        Value::Array(items) => items.into_iter().map(|item| resolve(item, done)).collect(),
+        Value::Object(members) => Value::Object(
+            members.into_iter().map(|(name, member)| (name, resolve(member, done))).collect(),
+        ),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
+    }
+}
+
 /// The steps as they come out.
 async fn run(steps: &[Step]) -> Vec<Step> {
     let world = World::new().await;
@@ -70,7 +90,7 @@ async fn run(steps: &[Step]) -> Vec<Step> {
             world.change_tasks(members).await;
         }
         if let Some(operation) = &step.call {
-            let request = step.request.as_ref().map(Value::to_string);
+            let request = step.request.clone().map(|request| resolve(request, &done).to_string());
             let body = step.body.clone().or(request).unwrap_or_default();
             let response = world.call(operation, body).await;
             step.status = Some(response.status);

@@ -10,7 +10,7 @@ use policy::{Caller, Principal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use service_ecs::{EcsContext, EcsService, Registrations};
+use service_ecs::{EcsContext, EcsService, Placements, Registrations};
 use state::{Change, State};
 use store::{HistoryLimits, MemoryStore, NoFaults};
 use wire::Response;
@@ -48,8 +48,19 @@ impl World {
             scope,
             guard_mode: guard::Mode::Enforce,
             registrations: Registrations::default(),
+            placements: Placements::default(),
         });
         Self { service, clock, caller }
+    }
+
+    /// The same control plane, started with another guard mode.
+    pub(crate) fn with_guard_mode(&self, guard_mode: guard::Mode) -> Self {
+        let context = EcsContext { guard_mode, ..self.service.context().clone() };
+        Self {
+            service: EcsService::new(context),
+            clock: Arc::clone(&self.clock),
+            caller: self.caller.clone(),
+        }
     }
 
     /// Calls `operation` with `body`.

@@ -18,12 +18,12 @@ fn only_well_signed_requests_are_answered() {
         assert!(answer["body"].as_str().unwrap().contains(code), "{more}: {answer}");
     };
     check(json!({}), 200, "clusterArns");
-    check(json!({"unsigned": true}), 400, "MissingAuthenticationToken");
-    check(json!({"secret": "not-the-secret-of-this-key"}), 400, "InvalidSignatureException");
-    check(json!({"access_key_id": "AKIANOBODYNOBODYNOBO"}), 400, "UnrecognizedClientException");
-    check(json!({"clock_offset_s": -3600}), 400, "InvalidSignatureException");
-    check(json!({"tampered_body": "{\"maxResults\":1}"}), 400, "InvalidSignatureException");
-    check(json!({"region": "eu-west-1"}), 400, "SignatureException");
+    check(json!({"unsigned": true}), 403, "MissingAuthenticationToken");
+    check(json!({"secret": "not-the-secret-of-this-key"}), 403, "InvalidSignatureException");
+    check(json!({"access_key_id": "AKIANOBODYNOBODYNOBO"}), 403, "UnrecognizedClientException");
+    check(json!({"clock_offset_s": -3600}), 403, "InvalidSignatureException");
+    check(json!({"tampered_body": "{\"maxResults\":1}"}), 403, "InvalidSignatureException");
+    check(json!({"region": "eu-west-1"}), 403, "SignatureException");
     world.finish();
 }
 

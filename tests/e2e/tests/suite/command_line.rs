@@ -124,11 +124,11 @@ fn hostile_images_are_refused_and_leave_nothing() {
     check_refused(&world, "link:1", through_link, "out");
     assert!(fs::symlink_metadata(&outside).is_err(), "{} was written", outside.display());
 
-    let good = world.directory().join("busybox.tar");
-    let mut bytes = fs::read(&good).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
     let damaged = world.directory().join("damaged.tar");
+    Archive::default().file("data", 0o644, &[7; 4096]).save_as_image("damaged:1", &damaged);
+    let mut bytes = fs::read(&damaged).unwrap();
+    let inside = bytes.windows(64).position(|window| window == [7; 64]).unwrap();
+    bytes[inside] ^= 1;
     fs::write(&damaged, bytes).unwrap();
     let before = files(&world);
     let output = world.portcullis(&[

@@ -93,8 +93,9 @@ fn what_ended_while_nobody_looked_is_found() {
     let task = world.run(&definition);
     world.wait_log("/ecs/absent", "up");
     world.kill();
-    let volume = world.state_dir().join("runtime/volumes").join(e2e::task_id(&task)).join("work");
-    fs::write(volume.join("go"), "").unwrap();
+    let volumes = world.state_dir().join("runtime/volumes").join(e2e::task_id(&task));
+    let volume = fs::read_dir(&volumes).unwrap().next().unwrap().unwrap();
+    fs::write(volume.path().join("go"), "").unwrap();
     world.start();
     let stopped = world.wait_stopped(&task);
     assert_eq!(stopped["containers"][0]["exitCode"], 5, "{stopped}");

@@ -13,7 +13,7 @@ fn reckless() -> Value {
         ],
         "containerDefinitions": [{
             "name": "main", "image": "busybox:1", "memory": 32, "privileged": true, "stopTimeout": 2,
-            "command": ["sh", "-c", "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status; ls /host | wc -l; awk '{print \"base\", $2 > 0}' /proc/self/uid_map; echo end"],
+            "command": ["sh", "-c", "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status; ls /host | wc -l; awk '{print \"base\", ($2 > 0)}' /proc/self/uid_map; echo end"],
             "mountPoints": [{"sourceVolume": "root", "containerPath": "/host"}],
             "linuxParameters": {"devices": [{"hostPath": "/dev/sda"}]},
         }],

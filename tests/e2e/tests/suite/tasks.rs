@@ -42,9 +42,10 @@ fn a_stopped_task_gets_its_signal_then_is_killed() {
 fn dependencies_order_start_and_stop() {
     let mut world = World::new();
     let trap = |name: &str| format!("trap 'date +%s.%N; echo stop {name}; exit 0' TERM");
-    let definition = world.register(
-        "ordered",
-        &json!([
+    let definition = world.register_with(&json!({
+        "family": "ordered",
+        "volumes": [{"name": "work"}],
+        "containerDefinitions": [
             with(shell("setup", "sleep 0.3; echo done setup > /work/state"),
                 &json!({"essential": false, "mountPoints": [{"sourceVolume": "work", "containerPath": "/work"}]})),
             with(shell("database", &format!("{}; cat /work/state; sleep 1; touch /tmp/ready; while true; do sleep 0.1; done", trap("database"))),
@@ -55,14 +56,8 @@ fn dependencies_order_start_and_stop() {
                 })),
             with(shell("web", &format!("{}; echo start web; while true; do sleep 0.1; done", trap("web"))),
                 &json!({"dependsOn": [{"containerName": "database", "condition": "HEALTHY"}]})),
-        ]),
-    );
-    // Volumes belong to the task definition, not to its containers.
-    let mut described =
-        world.ecs("describe_task_definition", &json!({"taskDefinition": definition}));
-    let mut again = json!({"family": "ordered", "volumes": [{"name": "work"}]});
-    again["containerDefinitions"] = described["taskDefinition"]["containerDefinitions"].take();
-    let definition = world.register_with(&again);
+        ],
+    }));
     let task = world.run(&definition);
     world.wait_log("/ecs/ordered", "start web");
     let running = world.wait_task(&task, "RUNNING");

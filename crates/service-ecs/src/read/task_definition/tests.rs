@@ -23,6 +23,7 @@ async fn read(mode: guard::Mode, request: Value) -> Result<TaskDefinition, ApiEr
         scope,
         guard_mode: mode,
         registrations: Registrations::default(),
+        placements: crate::Placements::default(),
     };
     let input = serde_json::from_value(request).unwrap();
     super::read(&ctx, input, "root".to_owned()).map(|(definition, _)| definition)
