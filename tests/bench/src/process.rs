@@ -42,7 +42,7 @@ pub(crate) fn running(program: &Path) -> Result<Vec<u32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let entry = entry?;
-        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let pid = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
         // A process may end meanwhile.
         let runs = fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == program);
         found.extend(pid.filter(|_| runs));
