@@ -2,7 +2,7 @@
 """Asks the tasks of the quotes service for quotes, without pause, and counts what fails.
 
 It knows the tasks as a load balancer would: from DescribeTasks, every 0.3 seconds, those that are running and healthy.
-At the end it prints one line of JSON:
+It begins when the first task is healthy. At the end it prints one line of JSON:
 
     {"succeeded": 512, "failed": 0, "errors": [], "revisions": {"1": 300, "2": 212}}
 
@@ -65,8 +65,11 @@ def main():
     options = parser.parse_args()
 
     ecs = boto3.client("ecs")
-    ports = healthy_ports(ecs, options.cluster, options.service)
-    known = {"ports": ports}
+    end = time.monotonic() + options.seconds
+    known = {"ports": []}
+    while not known["ports"] and time.monotonic() < end:
+        known["ports"] = healthy_ports(ecs, options.cluster, options.service)
+        time.sleep(DISCOVERY_SECONDS)
     over = threading.Event()
 
     def discover():
@@ -76,7 +79,6 @@ def main():
     threading.Thread(target=discover, daemon=True).start()
     revisions = collections.Counter()
     errors = []
-    end = time.monotonic() + options.seconds
     since = None
     for turn in itertools.count():
         now = time.monotonic()

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use crate::http::{ECS, Endpoint};
 use crate::load::{self, Load, Order};
 use crate::moto::Moto;
 use crate::report::{Goal, Row};
-use crate::world::{World, started, task_id};
+use crate::world::{Client, MAX_DESCRIBED, World, array, started, task_id};
 use crate::{Setting, seed};
 
 /// Different requests, at most.
@@ -66,7 +66,15 @@ pub(crate) fn filled(mut world: World, count: u32) -> Result<(World, Vec<String>
 
 fn load(endpoint: &Endpoint, pid: u32, ids: &[String], duration: Duration) -> Result<Load> {
     let step = ids.len().div_ceil(REQUESTS).max(1);
-    let requests = ids.iter().step_by(step).map(|id| {
+    let ids: Vec<&String> = ids.iter().step_by(step).collect();
+    // Under load only the status is looked at, which is 200 for a task that is not there, too.
+    let mut client = Client::connect(endpoint.clone())?;
+    for some in ids.chunks(MAX_DESCRIBED) {
+        let body = json!({"cluster": "default", "tasks": some});
+        let found = array(&mut client.ecs("DescribeTasks", &body)?, "tasks").len();
+        ensure!(found == some.len(), "{found} of {} tasks are there", some.len());
+    }
+    let requests = ids.iter().map(|id| {
         let body = json!({"cluster": "default", "tasks": [id]});
         endpoint.request(ECS, "DescribeTasks", &body.to_string())
     });

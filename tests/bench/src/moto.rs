@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::Result;
+use serde_json::json;
 use sigv4::SecretKey;
 
 use crate::http::Endpoint;
@@ -32,6 +33,8 @@ impl Moto {
             .spawn()?;
         let moto = Self { process, address };
         clock::wait("moto_server listens", BOUND, || Ok(TcpStream::connect(address).ok()))?;
+        // It loads what it needs for a service at the first request.
+        moto.client()?.ecs("ListClusters", &json!({}))?;
         Ok(Some(moto))
     }
 

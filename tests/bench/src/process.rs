@@ -15,15 +15,19 @@ pub(crate) struct Memory {
     pub(crate) pss: f64,
 }
 
-/// The processor time that a process's threads have taken, user and system.
+/// The processor time that a process has taken, user and system, to a hundredth of a second.
 pub(crate) fn cpu(pid: u32) -> Result<Duration> {
-    let mut ns = 0;
-    for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
-        // A thread may end meanwhile.
-        let text = fs::read_to_string(entry?.path().join("schedstat")).unwrap_or_default();
-        ns += text.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
-    }
-    Ok(Duration::from_nanos(ns))
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read_to_string(&path).with_context(|| path.clone())?;
+    // The program's name, in parentheses, may hold anything; `utime` and `stime` are the 12th and
+    // 13th field after it.
+    let fields = text.rsplit_once(") ").map(|(_, fields)| fields.split(' ').skip(11).take(2));
+    let ticks = fields.context("no fields")?.map(str::parse::<u64>);
+    let ticks = ticks.collect::<Result<Vec<_>, _>>().with_context(|| path.clone())?;
+    anyhow::ensure!(ticks.len() == 2, "{path} is too short");
+    let per_second = u32::try_from(rustix::param::clock_ticks_per_second())?;
+    let ticks = u32::try_from(ticks.iter().sum::<u64>())?;
+    Ok(Duration::from_secs_f64(f64::from(ticks) / f64::from(per_second)))
 }
 
 /// The memory of a process.

@@ -129,6 +129,9 @@ impl Report {
             let met = if met.contains("no") { "MISSED" } else { met.as_str() };
             let peers = peers.replace("<br>", ", ");
             say(&format!("{what:58} {ours:>9}  {goal:>9} {met:6}  {peers}  {ratios}"));
+            if !row.method.is_empty() {
+                say(&format!("    {}", row.method));
+            }
         }
         self.rows.extend(rows);
     }

@@ -9,8 +9,8 @@ use state::{Change, State};
 use store_redb::{Options, RedbStore};
 use tokio::runtime;
 
-/// Tasks of one transaction.
-const TASKS_PER_CHANGE: u32 = 100;
+/// Tasks of one transaction: a precondition and a write each.
+const TASKS_PER_CHANGE: usize = store::MAX_OPERATIONS / 2;
 
 /// Adds copies of a stopped task to the store, which nobody else may have open; all ids then.
 pub(crate) fn copies(store: &Path, count: u32) -> Result<Vec<String>> {
@@ -27,7 +27,7 @@ pub(crate) fn copies(store: &Path, count: u32) -> Result<Vec<String>> {
         let model = model.context("no task has stopped yet")?;
         let mut ids = vec![model.id.clone()];
         let numbers: Vec<u32> = (1..count).collect();
-        for numbers in numbers.chunks(usize::try_from(TASKS_PER_CHANGE)?) {
+        for numbers in numbers.chunks(TASKS_PER_CHANGE) {
             let mut change = Change::new();
             for number in numbers {
                 // Ids are random: so are places in the store.

@@ -24,7 +24,7 @@ pub(crate) const IMAGE: &str = "bench:1";
 /// The most tasks of one RunTask.
 const MAX_COUNT: usize = 10;
 /// The most tasks of one DescribeTasks.
-const MAX_DESCRIBED: usize = 100;
+pub(crate) const MAX_DESCRIBED: usize = 100;
 /// A static program with a shell and the usual small tools.
 pub(crate) const BUSYBOX: &str = "/bin/busybox";
 /// Lines of `/lines` in the image; each has [`LINE_BYTES`] with its line feed.

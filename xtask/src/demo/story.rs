@@ -13,6 +13,9 @@ const DIRECTORY: &str = "examples/quotes";
 /// For whom the update takes longer, the machine is at fault.
 const TRAFFIC_SECONDS: &str = "120";
 
+/// Looks at the tasks' health, each as long as the AWS CLI takes, about half a second.
+const HEALTH_LOOKS: u32 = 60;
+
 /// From an empty cluster to a service that was updated under traffic.
 pub(crate) fn tell(stage: &mut Stage) -> Result<()> {
     stage.title("A cluster, two task definitions, a service of two tasks");
@@ -103,7 +106,7 @@ fn register(stage: &Stage, input: &str) -> Result<String> {
     ])
 }
 
-/// The service's tasks as a table.
+/// The service's tasks as a table, once all are healthy: the waiter looks at their number only.
 fn tasks(stage: &Stage) -> Result<()> {
     let arns = stage.ask(&[
         "ecs",
@@ -115,15 +118,21 @@ fn tasks(stage: &Stage) -> Result<()> {
         "--output",
         "text",
     ])?;
-    let mut arguments = vec!["ecs", "describe-tasks", "--tasks"];
-    arguments.extend(arns.split_whitespace());
-    arguments.extend([
-        "--query",
-        "tasks[].{task: taskArn, definition: taskDefinitionArn, status: lastStatus, health: healthStatus, port: containers[0].networkBindings[0].hostPort}",
-        "--output",
-        "table",
-    ]);
-    stage.aws(&arguments).map(drop)
+    let describe = |query: &'static str, output: &'static str| {
+        let mut arguments = vec!["ecs", "describe-tasks", "--tasks"];
+        arguments.extend(arns.split_whitespace());
+        arguments.extend(["--query", query, "--output", output]);
+        arguments
+    };
+    let unhealthy = describe("length(tasks[?healthStatus != `HEALTHY`])", "text");
+    let mut looks = HEALTH_LOOKS;
+    while stage.ask(&unhealthy)? != "0" {
+        ensure!(looks > 0, "the tasks do not become healthy");
+        looks -= 1;
+    }
+    let columns = "tasks[].{definition: taskDefinitionArn, status: lastStatus, health: healthStatus, \
+                   port: containers[0].networkBindings[0].hostPort}";
+    stage.aws(&describe(columns, "table")).map(drop)
 }
 
 fn fetch(stage: &Stage) -> Result<()> {

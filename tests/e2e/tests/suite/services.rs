@@ -73,7 +73,11 @@ fn the_circuit_breaker_rolls_a_broken_deployment_back() {
             && service["taskDefinition"].as_str().is_some_and(|arn| arn.ends_with(&good))
             && service["deployments"][0]["rolloutState"] == "COMPLETED"
     });
-    assert!(service["events"].to_string().contains("rolling back to deployment"), "{}", service["events"]);
+    assert!(
+        service["events"].to_string().contains("rolling back to deployment"),
+        "{}",
+        service["events"]
+    );
     assert_eq!(world.service_tasks("breaker"), before, "the task of before serves on");
     let deployments = world.ecs("list_service_deployments", &json!({"service": "breaker"}));
     let statuses = deployments["serviceDeployments"].to_string();

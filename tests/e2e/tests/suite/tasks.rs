@@ -116,6 +116,30 @@ fn the_exit_of_an_essential_container_stops_the_others() {
 }
 
 #[test]
+fn a_restart_policy_starts_a_container_again_in_the_same_task() {
+    let mut world = World::new();
+    // The shortest period that ECS knows: who ran for less is not started again.
+    let script = "trap 'exit 0' TERM; if test -e /work/second; then echo again; sleep 1000 & wait; fi; \
+                  touch /work/second; echo first; sleep 61; exit 9";
+    let container = with(
+        shell("main", script),
+        &json!({
+            "restartPolicy": {"enabled": true, "restartAttemptPeriod": 60},
+            "mountPoints": [{"sourceVolume": "work", "containerPath": "/work"}],
+        }),
+    );
+    let definition = world.register_with(&json!({
+        "family": "restart", "volumes": [{"name": "work"}], "containerDefinitions": [container],
+    }));
+    let task = world.run(&definition);
+    assert_eq!(world.wait_log("/ecs/restart", "again"), ["first", "again"]);
+    world.wait_task(&task, "RUNNING");
+    world.stop(&task);
+    world.wait_stopped(&task);
+    world.finish();
+}
+
+#[test]
 fn an_image_that_is_not_there_is_named_with_what_to_do() {
     let mut world = World::new();
     let definition = world.register(
