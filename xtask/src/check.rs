@@ -19,6 +19,7 @@ pub(crate) struct Args {
 
 /// Formatting, tidiness, generated files, clippy.
 pub(crate) fn lint(workspace: &Workspace) -> Result<()> {
+    setup::run_all(workspace)?;
     say("==> formatting");
     run(workspace.cargo().args(["fmt", "--all", "--check"]))?;
     say("==> tidy");
@@ -37,8 +38,9 @@ pub(crate) fn test(workspace: &Workspace, args: &Args) -> Result<()> {
     if !is_root()? {
         bail!("the tests run real containers and need root: run `sudo -E make test`");
     }
-    setup::run_all(workspace)?;
-    if !args.only_tests && args.package.is_empty() {
+    if args.only_tests || !args.package.is_empty() {
+        setup::run_all(workspace)?;
+    } else {
         lint(workspace)?;
     }
     say("==> programs and images for the end-to-end tests");
@@ -51,7 +53,7 @@ pub(crate) fn test(workspace: &Workspace, args: &Args) -> Result<()> {
     } else {
         say("cargo-nextest is not installed: `cargo test` does as well, with less to read");
         // The end-to-end tests take turns by themselves; see tests/e2e.
-        cargo.args(["test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+        cargo.args(["test", "--locked", "--no-fail-fast", "--tests"]);
     }
     if args.package.is_empty() {
         cargo.arg("--workspace");

@@ -5,12 +5,26 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::workspace::{Workspace, run, say};
+use crate::workspace::{Workspace, answers, run, say};
 
-/// Debian packages, then the AWS clients.
+/// Debian packages, parts of the Rust toolchain, then the AWS clients.
 pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     run(Command::new("sh").arg(workspace.root.join("xtask/packages.sh")))?;
+    toolchain(workspace)?;
     clients(workspace)
+}
+
+/// rustfmt and clippy, which a minimal toolchain lacks.
+fn toolchain(workspace: &Workspace) -> Result<()> {
+    for component in ["fmt", "clippy"] {
+        if answers(workspace.cargo().args([component, "--version"])) {
+            continue;
+        }
+        let name = if component == "fmt" { "rustfmt" } else { component };
+        run(Command::new("rustup").args(["component", "add", name]))
+            .with_context(|| format!("`cargo {component}` is missing: install {name}"))?;
+    }
+    Ok(())
 }
 
 /// A virtual environment with the AWS CLI and boto3, as `xtask/clients.txt` says.

@@ -89,7 +89,6 @@ mod tests {
         side["name"] = "side".into();
         serde_json::from_value(serde_json::json!({ "containers": [web, side], "volumes": [],
             "network_mode": "Bridge", "cpu_units": null, "memory_mib": null,
-            "shared_pid_namespace": false, "shared_ipc_namespace": false,
             "task_role_arn": "role", "execution_role_arn": "execution",
             "ephemeral_storage_mib": null, "compatible_with_ec2": true,
             "compatible_with_fargate": false, "placement_expressions": [] }))

@@ -392,8 +392,6 @@ fn definition(id: &TaskDefinitionId, now: Timestamp) -> TaskDefinition {
             network_mode: NetworkMode::Bridge,
             cpu_units: None,
             memory_mib: None,
-            shared_pid_namespace: false,
-            shared_ipc_namespace: false,
             task_role_arn: None,
             execution_role_arn: None,
             ephemeral_storage_mib: None,
