@@ -1,12 +1,10 @@
 //! A control plane in this process: everything but sockets, disks and chance.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use base::{Clock, ManualClock, Scope, SeededIds, Timestamp};
+use base::{Clock, ManualClock, SeededIds};
 use domain::{ContainerInstance, ContainerInstanceStatus, Resources, Task};
-use operation::{Call, Service as _};
-use policy::{Caller, Principal};
+use operation::Service;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,9 +17,26 @@ use wire::Response;
 pub(crate) struct World {
     /// The service.
     pub(crate) service: EcsService,
-    /// Its time; 2024-11-20T00:00:00Z at first.
+    /// Its time; [`goldens::START`] at first.
     pub(crate) clock: Arc<ManualClock>,
-    caller: Caller,
+}
+
+impl goldens::World for World {
+    fn service(&self) -> &dyn Service {
+        &self.service
+    }
+
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    async fn set_up(&self, name: &str, members: &Value) {
+        match name {
+            "container_instance" => self.register(members).await,
+            "task" => self.change_tasks(members).await,
+            other => panic!("no step has a member `{other}`"),
+        }
+    }
 }
 
 impl World {
@@ -30,44 +45,28 @@ impl World {
         let store = MemoryStore::new(HistoryLimits::default(), Arc::new(NoFaults));
         let (state, follower) = State::open(Arc::new(store)).await.unwrap();
         tokio::spawn(follower.run());
-        let clock = Arc::new(ManualClock::new(Timestamp::from_epoch_ms(1_732_060_800_000)));
-        let scope = Scope {
-            account: "123456789012".parse().unwrap(),
-            region: "us-east-1".parse().unwrap(),
-        };
-        let caller = Caller {
-            principal: Arc::new(Principal::root(scope.account.clone())),
-            request_id: "00000000-0000-4000-8000-000000000000".into(),
-            source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            user_agent: None,
-        };
+        let clock = Arc::new(ManualClock::new(goldens::START));
         let service = EcsService::new(EcsContext {
             state,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             ids: Arc::new(SeededIds::new(1)),
-            scope,
+            scope: goldens::scope(),
             guard_mode: guard::Mode::Enforce,
             registrations: Registrations::default(),
             placements: Placements::default(),
         });
-        Self { service, clock, caller }
+        Self { service, clock }
     }
 
     /// The same control plane, started with another guard mode.
     pub(crate) fn with_guard_mode(&self, guard_mode: guard::Mode) -> Self {
         let context = EcsContext { guard_mode, ..self.service.context().clone() };
-        Self {
-            service: EcsService::new(context),
-            clock: Arc::clone(&self.clock),
-            caller: self.caller.clone(),
-        }
+        Self { service: EcsService::new(context), clock: Arc::clone(&self.clock) }
     }
 
     /// Calls `operation` with `body`.
     pub(crate) async fn call(&self, operation: &str, body: String) -> Response {
-        let info = self.service.api().operation(operation).unwrap();
-        let caller = self.caller.clone();
-        self.service.call(Call { operation: info.name, caller, body: body.into() }).await
+        goldens::call(&self.service, operation, body).await
     }
 
     /// Registers an instance of 2 vCPU and 4 GiB with `members` over the usual ones.

@@ -84,9 +84,9 @@ fn killed_in_mid_deployment_it_comes_back_to_the_desired_state() {
 #[test]
 fn what_ended_while_nobody_looked_is_found() {
     let mut world = World::new();
-    let script = "echo up; while ! test -e /work/go; do sleep 0.1; done; echo last words; exit 5";
+    let script = "echo up; while ! test -e /data/go; do sleep 0.1; done; echo last words; exit 5";
     let mut container = shell("main", script);
-    container["mountPoints"] = json!([{"sourceVolume": "work", "containerPath": "/work"}]);
+    container["mountPoints"] = json!([{"sourceVolume": "work", "containerPath": "/data"}]);
     let definition = world.register_with(
         &json!({"family": "absent", "volumes": [{"name": "work"}], "containerDefinitions": [container]}),
     );

@@ -46,11 +46,11 @@ fn dependencies_order_start_and_stop() {
         "family": "ordered",
         "volumes": [{"name": "work"}],
         "containerDefinitions": [
-            with(shell("setup", "sleep 0.3; echo done setup > /work/state"),
-                &json!({"essential": false, "mountPoints": [{"sourceVolume": "work", "containerPath": "/work"}]})),
-            with(shell("database", &format!("{}; cat /work/state; sleep 1; touch /tmp/ready; while true; do sleep 0.1; done", trap("database"))),
+            with(shell("setup", "sleep 0.3; echo done setup > /data/state"),
+                &json!({"essential": false, "mountPoints": [{"sourceVolume": "work", "containerPath": "/data"}]})),
+            with(shell("database", &format!("{}; cat /data/state; sleep 1; touch /tmp/ready; while true; do sleep 0.1; done", trap("database"))),
                 &json!({
-                    "mountPoints": [{"sourceVolume": "work", "containerPath": "/work"}],
+                    "mountPoints": [{"sourceVolume": "work", "containerPath": "/data"}],
                     "dependsOn": [{"containerName": "setup", "condition": "SUCCESS"}],
                     "healthCheck": {"command": ["CMD-SHELL", "test -e /tmp/ready"], "interval": 5, "retries": 3},
                 })),
@@ -119,13 +119,13 @@ fn the_exit_of_an_essential_container_stops_the_others() {
 fn a_restart_policy_starts_a_container_again_in_the_same_task() {
     let mut world = World::new();
     // The shortest period that ECS knows: who ran for less is not started again.
-    let script = "trap 'exit 0' TERM; if test -e /work/second; then echo again; sleep 1000 & wait; fi; \
-                  touch /work/second; echo first; sleep 61; exit 9";
+    let script = "trap 'exit 0' TERM; if test -e /data/second; then echo again; sleep 1000 & wait; fi; \
+                  touch /data/second; echo first; sleep 61; exit 9";
     let container = with(
         shell("main", script),
         &json!({
             "restartPolicy": {"enabled": true, "restartAttemptPeriod": 60},
-            "mountPoints": [{"sourceVolume": "work", "containerPath": "/work"}],
+            "mountPoints": [{"sourceVolume": "work", "containerPath": "/data"}],
         }),
     );
     let definition = world.register_with(&json!({
