@@ -47,7 +47,7 @@ pub(crate) fn measure(setting: &Setting) -> Result<Vec<Row>> {
         )
         .method(
             "kill -9, then from the start of `portcullis up` to the answer to DescribeTasks of \
-                 the 100, all RUNNING; median of 5.",
+                 the 100, all RUNNING; median of 5; files are still in memory.",
         ),
         Row::new(
             "100 tasks at once, beside 10,000 stopped",

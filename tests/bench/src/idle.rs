@@ -31,6 +31,6 @@ pub(crate) fn measure(setting: &Setting) -> Result<Vec<Row>> {
         Row::new("Idle: proportional memory", memory.pss, "MiB", Goal::None(false))
             .method("Pss of the same."),
         Row::new("Idle: processor", percent, "% of one core", Goal::AtMost(0.5))
-            .method("Processor time of all its threads over 20 s."),
+            .method("Processor time of all its threads over 20 s, counted in hundredths of a second: 0 is below 0.05."),
     ])
 }

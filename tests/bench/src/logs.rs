@@ -60,7 +60,7 @@ pub(crate) fn measure(setting: &Setting) -> Result<Vec<Row>> {
     let lines = lines as f64;
     let method = format!(
         "`cat` of {lines} lines of {LINE_BYTES} bytes; `startedAt` → the last line answered by \
-         GetLogEvents. Then every line is read back and compared: none lost, none twice, in order."
+         GetLogEvents; written, not synced. Then every line is read back and compared: none lost, none twice, in order."
     );
     Ok(vec![
         Row::new(

@@ -108,7 +108,7 @@ fn main() -> Result<ExitCode> {
         directory: options.directory,
         quick: options.quick,
     };
-    let mut report = Report::new(options.date);
+    let mut report = Report::new(options.date)?;
     for measurement in Measurement::value_variants() {
         if options.only.is_empty() || options.only.contains(measurement) {
             report::say(&format!("==> {measurement:?}"));

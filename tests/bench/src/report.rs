@@ -7,6 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+/// The load of a machine that does nothing else.
+const QUIET: f64 = 0.5;
+
 /// What a figure has to reach.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
@@ -113,13 +116,17 @@ impl Row {
 #[derive(Debug)]
 pub(crate) struct Report {
     date: String,
+    /// Programs that wanted to run when this began.
+    load: f64,
     rows: Vec<Row>,
     failures: Vec<String>,
 }
 
 impl Report {
-    pub(crate) const fn new(date: String) -> Self {
-        Self { date, rows: Vec::new(), failures: Vec::new() }
+    pub(crate) fn new(date: String) -> Result<Self> {
+        let load = fs::read_to_string("/proc/loadavg")?;
+        let load = load.split(' ').next().unwrap_or_default().parse()?;
+        Ok(Self { date, load, rows: Vec::new(), failures: Vec::new() })
     }
 
     /// Prints rows and keeps them.
@@ -162,6 +169,13 @@ impl Report {
             self.date,
             machine()?
         );
+        if self.load > QUIET {
+            let provisional = format!(
+                "**Provisional**: the machine was busy with other work (load {:.1} at the start).\n\n| what",
+                self.load
+            );
+            text = text.replacen("| what", &provisional, 1);
+        }
         for row in &self.rows {
             writeln!(text, "| {} |", row.cells().join(" | "))?;
         }

@@ -43,14 +43,23 @@ pub(crate) struct World {
 impl World {
     /// Starts one.
     pub(crate) fn start(setting: &Setting) -> Result<Self> {
+        // Addresses for tests, and none that the end-to-end tests use.
+        Self::with_subnet(setting, "198.19.0.0/20")
+    }
+
+    /// Starts one beside another.
+    pub(crate) fn beside(setting: &Setting) -> Result<Self> {
+        Self::with_subnet(setting, "198.19.16.0/20")
+    }
+
+    fn with_subnet(setting: &Setting, subnet: &str) -> Result<Self> {
         let directory =
             tempfile::Builder::new().prefix("portcullis-bench-").tempdir_in(&setting.directory)?;
         let settings = Settings {
             portcullis: setting.programs.join("portcullis"),
             state_dir: directory.path().join("state"),
             listen: "127.0.0.1:0".to_owned(),
-            // Addresses for tests, and none that the end-to-end tests use.
-            subnet: "198.19.0.0/20".to_owned(),
+            subnet: subnet.to_owned(),
             options: vec!["--log-level".to_owned(), "warn".to_owned()],
             log: directory.path().join("log"),
         };
