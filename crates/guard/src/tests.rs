@@ -93,8 +93,7 @@ fn the_error_text_is_one_line_with_rule_place_reason_and_fix() {
     assert_eq!(
         verdict.error_text().unwrap(),
         "1 guard rule finding: X-PID at pidMode: the task asks for the host's process namespace, \
-         in which it sees every process of the machine; fix: remove `pidMode`, or use \
-         `\"pidMode\": \"task\"` when the containers of this task must see each other"
+         in which it sees every process of the machine; fix: remove `pidMode`"
     );
     let many = evaluate(&view(EVERYTHING_WRONG), Mode::Enforce).error_text().unwrap();
     assert!(many.starts_with("7 guard rule findings: TSK-004 at "), "{many}");
