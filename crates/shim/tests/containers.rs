@@ -13,9 +13,6 @@ mod life;
 #[path = "containers/limits.rs"]
 mod limits;
 #[cfg(test)]
-#[path = "containers/measured.rs"]
-mod measured;
-#[cfg(test)]
 #[path = "containers/output.rs"]
 mod output;
 #[cfg(test)]
