@@ -3,8 +3,10 @@
 set -eu
 
 # Building: gcc libc6-dev pkg-config libseccomp-dev. Containers of the tests: busybox-static. Checks of the tests:
-# nftables iproute2. File systems of containers' writable layers: e2fsprogs. Clients: python3-venv ca-certificates.
-packages="gcc libc6-dev pkg-config libseccomp-dev busybox-static nftables iproute2 e2fsprogs python3-venv ca-certificates"
+# nftables iproute2 procps. Images of other tools: skopeo umoci. File systems of containers' writable layers: e2fsprogs.
+# Clients: python3-venv ca-certificates.
+packages="gcc libc6-dev pkg-config libseccomp-dev busybox-static nftables iproute2 procps skopeo umoci e2fsprogs
+    python3-venv ca-certificates"
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
     echo "not a Debian system: please see to it that these are installed: $packages" >&2
