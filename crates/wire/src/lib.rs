@@ -6,6 +6,7 @@
 //! is a byte slice, and its size is limited by whoever read it.
 
 mod api;
+mod blob;
 mod codec;
 mod error;
 mod json;
@@ -18,6 +19,7 @@ mod validate;
 mod xml;
 
 pub use api::{Api, ErrorShape, NoOutput, Operation, OperationInfo, Protocol};
+pub use blob::Blob;
 pub use codec::{AwsJson, AwsQuery, Codec, Response, decode, encode, encode_error};
 pub use error::{ApiError, Fault};
 pub use json::MAX_DEPTH as JSON_MAX_DEPTH;

@@ -237,6 +237,7 @@ fn escape(characters: &mut std::str::Chars<'_>, in_class: bool) -> Result<String
         'd' => "0-9",
         's' => r" \t\n\x0B\f\r",
         'S' if !in_class => return Ok(r"[^ \t\n\x0B\f\r]".to_owned()),
+        'S' => r"\x00-\x08\x0E-\x1F\x21-\x{10FFFF}",
         'u' => {
             let digits: String = characters.by_ref().take(4).collect();
             return Ok(format!(r"\x{{{digits}}}"));

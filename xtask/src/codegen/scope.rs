@@ -32,6 +32,9 @@ pub(crate) struct Service {
     /// Where the generated types differ from the model.
     #[serde(default)]
     deviation: Vec<Deviation>,
+    /// Patterns that are written in another way.
+    #[serde(default)]
+    pattern: Vec<Pattern>,
 }
 
 /// One difference from the model.
@@ -43,6 +46,18 @@ struct Deviation {
     /// The member's value appears neither in debug output nor in messages.
     sensitive: bool,
     /// Why.
+    reason: String,
+}
+
+/// A pattern that means the same as the model's, in the words of our expression engine.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pattern {
+    /// The shape it is of.
+    shape: String,
+    /// The pattern.
+    pattern: String,
+    /// Why, and why it means the same.
     reason: String,
 }
 
@@ -68,6 +83,13 @@ impl Service {
                 .and_then(|shape| shape.members.get_mut(member))
                 .with_context(|| format!("the model `{}` has no `{name}`", self.name))?;
             member.sensitive = deviation.sensitive;
+        }
+        for Pattern { shape: name, pattern, reason } in &self.pattern {
+            ensure!(!reason.is_empty(), "the pattern of `{name}` needs a reason");
+            let shape = model.shapes.get_mut(name);
+            let shape =
+                shape.with_context(|| format!("the model `{}` has no `{name}`", self.name))?;
+            shape.pattern = Some(pattern.clone());
         }
         Ok(())
     }

@@ -82,7 +82,7 @@ pub(crate) fn operations(service: &Service, model: &Model) -> Result<String> {
     for (name, operation) in sorted(service, model)? {
         let input = match &operation.input {
             Some(input) => format!("types::{}", input.shape),
-            None => bail!("`{name}` has no input: not supported yet"),
+            None => "wire::NoOutput".to_owned(),
         };
         let output = match &operation.output {
             Some(output) => format!("types::{}", output.shape),

@@ -55,7 +55,7 @@ pub(crate) fn generate(model: &Model, reach: &Reach, rules: &mut Rules) -> Resul
 
 fn supported(name: &str, shape: &Shape) -> Result<()> {
     let what = match shape.kind {
-        Kind::Blob | Kind::Float | Kind::Character => "a blob, a float or a character",
+        Kind::Float | Kind::Character => "a float or a character",
         Kind::Structure if shape.eventstream => "an event stream",
         Kind::List | Kind::Map if shape.flattened => "flattened",
         Kind::Structure if shape.references().any(|reference| reference.flattened) => {
@@ -76,6 +76,7 @@ fn supported(name: &str, shape: &Shape) -> Result<()> {
         | Kind::Long
         | Kind::Double
         | Kind::Boolean
+        | Kind::Blob
         | Kind::Timestamp => return Ok(()),
     };
     bail!("the shape `{name}` is {what}, which the generator does not support yet")
@@ -182,14 +183,17 @@ fn rust_type(model: &Model, name: &str) -> Result<String> {
         Kind::Long => "i64".to_owned(),
         Kind::Double => "f64".to_owned(),
         Kind::Boolean => "bool".to_owned(),
+        Kind::Blob => "wire::Blob".to_owned(),
         Kind::Timestamp => "base::Timestamp".to_owned(),
         Kind::List => format!("Vec<{}>", inner(&shape.member)?),
         Kind::Map => {
-            let key = inner(&shape.key)?;
-            ensure!(key == "String", "the map `{name}` has keys that are not plain strings");
+            // Enumerated keys are plain strings here: an unknown one is no error in a map.
+            let key = &shape.key.as_ref().with_context(|| format!("`{name}` is broken"))?.shape;
+            let kind = model.shape(key)?.kind;
+            ensure!(kind == Kind::String, "the map `{name}` has keys that are not strings");
             format!("std::collections::BTreeMap<String, {}>", inner(&shape.value)?)
         }
-        Kind::Float | Kind::Blob | Kind::Character => bail!("`{name}` is not supported"),
+        Kind::Float | Kind::Character => bail!("`{name}` is not supported"),
     })
 }
 
