@@ -3,6 +3,39 @@
 use super::types;
 
 #[derive(Debug, Clone, Copy)]
+pub struct AssumeRole;
+
+impl wire::Operation for AssumeRole {
+    const NAME: &'static str = "AssumeRole";
+    const API: &'static wire::Api = &super::api::API;
+    type Codec = wire::AwsQuery;
+    type Input = types::AssumeRoleRequest;
+    type Output = types::AssumeRoleResponse;
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct AssumeRoleWithWebIdentity;
+
+impl wire::Operation for AssumeRoleWithWebIdentity {
+    const NAME: &'static str = "AssumeRoleWithWebIdentity";
+    const API: &'static wire::Api = &super::api::API;
+    type Codec = wire::AwsQuery;
+    type Input = types::AssumeRoleWithWebIdentityRequest;
+    type Output = types::AssumeRoleWithWebIdentityResponse;
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct GetAccessKeyInfo;
+
+impl wire::Operation for GetAccessKeyInfo {
+    const NAME: &'static str = "GetAccessKeyInfo";
+    const API: &'static wire::Api = &super::api::API;
+    type Codec = wire::AwsQuery;
+    type Input = types::GetAccessKeyInfoRequest;
+    type Output = types::GetAccessKeyInfoResponse;
+}
+
+#[derive(Debug, Clone, Copy)]
 pub struct GetCallerIdentity;
 
 impl wire::Operation for GetCallerIdentity {
@@ -13,10 +46,27 @@ impl wire::Operation for GetCallerIdentity {
     type Output = types::GetCallerIdentityResponse;
 }
 
+#[derive(Debug, Clone, Copy)]
+pub struct GetSessionToken;
+
+impl wire::Operation for GetSessionToken {
+    const NAME: &'static str = "GetSessionToken";
+    const API: &'static wire::Api = &super::api::API;
+    type Codec = wire::AwsQuery;
+    type Input = types::GetSessionTokenRequest;
+    type Output = types::GetSessionTokenResponse;
+}
+
 /// Calls a macro with the names of all operations in scope: `callback!(CreateCluster, …)`.
 #[macro_export]
 macro_rules! for_each_operation {
     ($callback:ident) => {
-        $callback!(GetCallerIdentity);
+        $callback!(
+            AssumeRole,
+            AssumeRoleWithWebIdentity,
+            GetAccessKeyInfo,
+            GetCallerIdentity,
+            GetSessionToken
+        );
     };
 }

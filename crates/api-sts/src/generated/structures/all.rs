@@ -8,6 +8,459 @@ use super::{
 use wire::export::{IgnoredAny, MapAccess, SerializeStruct};
 
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct AssumeRoleRequest {
+    pub duration_seconds: Option<i32>,
+    pub external_id: Option<String>,
+    pub minimum_session_token_size: Option<i32>,
+    pub policy: Option<String>,
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    pub provided_contexts: Option<Vec<ProvidedContext>>,
+    pub role_arn: Option<String>,
+    pub role_session_name: Option<String>,
+    pub serial_number: Option<String>,
+    pub source_identity: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub token_code: Option<String>,
+    pub transitive_tag_keys: Option<Vec<String>>,
+}
+
+impl wire::Structure for AssumeRoleRequest {
+    const NAME: &'static str = "AssumeRoleRequest";
+    const MEMBERS: &'static [&'static str] = &[
+        "DurationSeconds",
+        "ExternalId",
+        "MinimumSessionTokenSize",
+        "Policy",
+        "PolicyArns",
+        "ProvidedContexts",
+        "RoleArn",
+        "RoleSessionName",
+        "SerialNumber",
+        "SourceIdentity",
+        "Tags",
+        "TokenCode",
+        "TransitiveTagKeys",
+    ];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.duration_seconds = map.next_value()?,
+            1 => self.external_id = map.next_value()?,
+            2 => self.minimum_session_token_size = map.next_value()?,
+            3 => self.policy = map.next_value()?,
+            4 => self.policy_arns = map.next_value()?,
+            5 => self.provided_contexts = map.next_value()?,
+            6 => self.role_arn = map.next_value()?,
+            7 => self.role_session_name = map.next_value()?,
+            8 => self.serial_number = map.next_value()?,
+            9 => self.source_identity = map.next_value()?,
+            10 => self.tags = map.next_value()?,
+            11 => self.token_code = map.next_value()?,
+            12 => self.transitive_tag_keys = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "DurationSeconds", &self.duration_seconds)?;
+        wire::put(out, "ExternalId", &self.external_id)?;
+        wire::put(out, "MinimumSessionTokenSize", &self.minimum_session_token_size)?;
+        wire::put(out, "Policy", &self.policy)?;
+        wire::put(out, "PolicyArns", &self.policy_arns)?;
+        wire::put(out, "ProvidedContexts", &self.provided_contexts)?;
+        wire::put(out, "RoleArn", &self.role_arn)?;
+        wire::put(out, "RoleSessionName", &self.role_session_name)?;
+        wire::put(out, "SerialNumber", &self.serial_number)?;
+        wire::put(out, "SourceIdentity", &self.source_identity)?;
+        wire::put(out, "Tags", &self.tags)?;
+        wire::put(out, "TokenCode", &self.token_code)?;
+        wire::put(out, "TransitiveTagKeys", &self.transitive_tag_keys)?;
+        Ok(())
+    }
+}
+
+impl wire::Validate for AssumeRoleRequest {
+    fn validate(&self, violations: &mut wire::Violations) {
+        violations.number(
+            "DurationSeconds",
+            self.duration_seconds.as_ref(),
+            wire::Range { min: 900, max: 43200 },
+        );
+        violations.string("ExternalId", self.external_id.as_ref(), &rules::EXTERNAL_ID_TYPE);
+        violations.number(
+            "MinimumSessionTokenSize",
+            self.minimum_session_token_size.as_ref(),
+            wire::Range { min: 0, max: 4096 },
+        );
+        violations.string(
+            "Policy",
+            self.policy.as_ref(),
+            &rules::UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE,
+        );
+        violations.structures("PolicyArns", self.policy_arns.as_ref());
+        violations.list_length(
+            "ProvidedContexts",
+            self.provided_contexts.as_ref(),
+            wire::Length { min: 1, max: 5 },
+        );
+        violations.structures("ProvidedContexts", self.provided_contexts.as_ref());
+        violations.required("RoleArn", self.role_arn.as_ref());
+        violations.string("RoleArn", self.role_arn.as_ref(), &rules::ARN_TYPE);
+        violations.required("RoleSessionName", self.role_session_name.as_ref());
+        violations.string(
+            "RoleSessionName",
+            self.role_session_name.as_ref(),
+            &rules::ROLE_SESSION_NAME_TYPE,
+        );
+        violations.string("SerialNumber", self.serial_number.as_ref(), &rules::SERIAL_NUMBER_TYPE);
+        violations.string(
+            "SourceIdentity",
+            self.source_identity.as_ref(),
+            &rules::SOURCE_IDENTITY_TYPE,
+        );
+        violations.list_length("Tags", self.tags.as_ref(), wire::Length { min: 0, max: 50 });
+        violations.structures("Tags", self.tags.as_ref());
+        violations.string("TokenCode", self.token_code.as_ref(), &rules::TOKEN_CODE_TYPE);
+        violations.list_length(
+            "TransitiveTagKeys",
+            self.transitive_tag_keys.as_ref(),
+            wire::Length { min: 0, max: 50 },
+        );
+        violations.strings(
+            "TransitiveTagKeys",
+            self.transitive_tag_keys.as_ref(),
+            &rules::TAG_KEY_TYPE,
+        );
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AssumeRoleResponse {
+    pub assumed_role_user: Option<AssumedRoleUser>,
+    pub credentials: Option<Credentials>,
+    pub packed_policy_size: Option<i32>,
+    pub session_token_size: Option<i32>,
+    pub session_token_utilization: Option<i32>,
+    pub source_identity: Option<String>,
+}
+
+impl wire::Structure for AssumeRoleResponse {
+    const NAME: &'static str = "AssumeRoleResponse";
+    const MEMBERS: &'static [&'static str] = &[
+        "AssumedRoleUser",
+        "Credentials",
+        "PackedPolicySize",
+        "SessionTokenSize",
+        "SessionTokenUtilization",
+        "SourceIdentity",
+    ];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.assumed_role_user = map.next_value()?,
+            1 => self.credentials = map.next_value()?,
+            2 => self.packed_policy_size = map.next_value()?,
+            3 => self.session_token_size = map.next_value()?,
+            4 => self.session_token_utilization = map.next_value()?,
+            5 => self.source_identity = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "AssumedRoleUser", &self.assumed_role_user)?;
+        wire::put(out, "Credentials", &self.credentials)?;
+        wire::put(out, "PackedPolicySize", &self.packed_policy_size)?;
+        wire::put(out, "SessionTokenSize", &self.session_token_size)?;
+        wire::put(out, "SessionTokenUtilization", &self.session_token_utilization)?;
+        wire::put(out, "SourceIdentity", &self.source_identity)?;
+        Ok(())
+    }
+}
+
+#[derive(Clone, Default, PartialEq)]
+pub struct AssumeRoleWithWebIdentityRequest {
+    pub duration_seconds: Option<i32>,
+    pub minimum_session_token_size: Option<i32>,
+    pub policy: Option<String>,
+    pub policy_arns: Option<Vec<PolicyDescriptorType>>,
+    pub provider_id: Option<String>,
+    pub role_arn: Option<String>,
+    pub role_session_name: Option<String>,
+    pub web_identity_token: Option<String>,
+}
+
+impl std::fmt::Debug for AssumeRoleWithWebIdentityRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AssumeRoleWithWebIdentityRequest")
+            .field("duration_seconds", &self.duration_seconds)
+            .field("minimum_session_token_size", &self.minimum_session_token_size)
+            .field("policy", &self.policy)
+            .field("policy_arns", &self.policy_arns)
+            .field("provider_id", &self.provider_id)
+            .field("role_arn", &self.role_arn)
+            .field("role_session_name", &self.role_session_name)
+            .field("web_identity_token", &self.web_identity_token.as_ref().map(|_| wire::Redacted))
+            .finish()
+    }
+}
+
+impl wire::Structure for AssumeRoleWithWebIdentityRequest {
+    const NAME: &'static str = "AssumeRoleWithWebIdentityRequest";
+    const MEMBERS: &'static [&'static str] = &[
+        "DurationSeconds",
+        "MinimumSessionTokenSize",
+        "Policy",
+        "PolicyArns",
+        "ProviderId",
+        "RoleArn",
+        "RoleSessionName",
+        "WebIdentityToken",
+    ];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.duration_seconds = map.next_value()?,
+            1 => self.minimum_session_token_size = map.next_value()?,
+            2 => self.policy = map.next_value()?,
+            3 => self.policy_arns = map.next_value()?,
+            4 => self.provider_id = map.next_value()?,
+            5 => self.role_arn = map.next_value()?,
+            6 => self.role_session_name = map.next_value()?,
+            7 => self.web_identity_token = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "DurationSeconds", &self.duration_seconds)?;
+        wire::put(out, "MinimumSessionTokenSize", &self.minimum_session_token_size)?;
+        wire::put(out, "Policy", &self.policy)?;
+        wire::put(out, "PolicyArns", &self.policy_arns)?;
+        wire::put(out, "ProviderId", &self.provider_id)?;
+        wire::put(out, "RoleArn", &self.role_arn)?;
+        wire::put(out, "RoleSessionName", &self.role_session_name)?;
+        wire::put(out, "WebIdentityToken", &self.web_identity_token)?;
+        Ok(())
+    }
+}
+
+impl wire::Validate for AssumeRoleWithWebIdentityRequest {
+    fn validate(&self, violations: &mut wire::Violations) {
+        violations.number(
+            "DurationSeconds",
+            self.duration_seconds.as_ref(),
+            wire::Range { min: 900, max: 43200 },
+        );
+        violations.number(
+            "MinimumSessionTokenSize",
+            self.minimum_session_token_size.as_ref(),
+            wire::Range { min: 0, max: 4096 },
+        );
+        violations.string("Policy", self.policy.as_ref(), &rules::SESSION_POLICY_DOCUMENT_TYPE);
+        violations.structures("PolicyArns", self.policy_arns.as_ref());
+        violations.string("ProviderId", self.provider_id.as_ref(), &rules::URL_TYPE);
+        violations.required("RoleArn", self.role_arn.as_ref());
+        violations.string("RoleArn", self.role_arn.as_ref(), &rules::ARN_TYPE);
+        violations.required("RoleSessionName", self.role_session_name.as_ref());
+        violations.string(
+            "RoleSessionName",
+            self.role_session_name.as_ref(),
+            &rules::ROLE_SESSION_NAME_TYPE,
+        );
+        violations.required("WebIdentityToken", self.web_identity_token.as_ref());
+        violations.string(
+            "WebIdentityToken",
+            self.web_identity_token.as_ref(),
+            &rules::CLIENT_TOKEN_TYPE,
+        );
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AssumeRoleWithWebIdentityResponse {
+    pub assumed_role_user: Option<AssumedRoleUser>,
+    pub audience: Option<String>,
+    pub credentials: Option<Credentials>,
+    pub packed_policy_size: Option<i32>,
+    pub provider: Option<String>,
+    pub session_token_size: Option<i32>,
+    pub session_token_utilization: Option<i32>,
+    pub source_identity: Option<String>,
+    pub subject_from_web_identity_token: Option<String>,
+}
+
+impl wire::Structure for AssumeRoleWithWebIdentityResponse {
+    const NAME: &'static str = "AssumeRoleWithWebIdentityResponse";
+    const MEMBERS: &'static [&'static str] = &[
+        "AssumedRoleUser",
+        "Audience",
+        "Credentials",
+        "PackedPolicySize",
+        "Provider",
+        "SessionTokenSize",
+        "SessionTokenUtilization",
+        "SourceIdentity",
+        "SubjectFromWebIdentityToken",
+    ];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.assumed_role_user = map.next_value()?,
+            1 => self.audience = map.next_value()?,
+            2 => self.credentials = map.next_value()?,
+            3 => self.packed_policy_size = map.next_value()?,
+            4 => self.provider = map.next_value()?,
+            5 => self.session_token_size = map.next_value()?,
+            6 => self.session_token_utilization = map.next_value()?,
+            7 => self.source_identity = map.next_value()?,
+            8 => self.subject_from_web_identity_token = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "AssumedRoleUser", &self.assumed_role_user)?;
+        wire::put(out, "Audience", &self.audience)?;
+        wire::put(out, "Credentials", &self.credentials)?;
+        wire::put(out, "PackedPolicySize", &self.packed_policy_size)?;
+        wire::put(out, "Provider", &self.provider)?;
+        wire::put(out, "SessionTokenSize", &self.session_token_size)?;
+        wire::put(out, "SessionTokenUtilization", &self.session_token_utilization)?;
+        wire::put(out, "SourceIdentity", &self.source_identity)?;
+        wire::put(out, "SubjectFromWebIdentityToken", &self.subject_from_web_identity_token)?;
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AssumedRoleUser {
+    pub arn: Option<String>,
+    pub assumed_role_id: Option<String>,
+}
+
+impl wire::Structure for AssumedRoleUser {
+    const NAME: &'static str = "AssumedRoleUser";
+    const MEMBERS: &'static [&'static str] = &["Arn", "AssumedRoleId"];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.arn = map.next_value()?,
+            1 => self.assumed_role_id = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "Arn", &self.arn)?;
+        wire::put(out, "AssumedRoleId", &self.assumed_role_id)?;
+        Ok(())
+    }
+}
+
+#[derive(Clone, Default, PartialEq)]
+pub struct Credentials {
+    pub access_key_id: Option<String>,
+    pub expiration: Option<base::Timestamp>,
+    pub secret_access_key: Option<String>,
+    pub session_token: Option<String>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials")
+            .field("access_key_id", &self.access_key_id)
+            .field("expiration", &self.expiration)
+            .field("secret_access_key", &self.secret_access_key.as_ref().map(|_| wire::Redacted))
+            .field("session_token", &self.session_token)
+            .finish()
+    }
+}
+
+impl wire::Structure for Credentials {
+    const NAME: &'static str = "Credentials";
+    const MEMBERS: &'static [&'static str] =
+        &["AccessKeyId", "Expiration", "SecretAccessKey", "SessionToken"];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.access_key_id = map.next_value()?,
+            1 => self.expiration = wire::read_timestamp(map)?,
+            2 => self.secret_access_key = map.next_value()?,
+            3 => self.session_token = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "AccessKeyId", &self.access_key_id)?;
+        wire::put_timestamp(out, "Expiration", self.expiration)?;
+        wire::put(out, "SecretAccessKey", &self.secret_access_key)?;
+        wire::put(out, "SessionToken", &self.session_token)?;
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetAccessKeyInfoRequest {
+    pub access_key_id: Option<String>,
+}
+
+impl wire::Structure for GetAccessKeyInfoRequest {
+    const NAME: &'static str = "GetAccessKeyInfoRequest";
+    const MEMBERS: &'static [&'static str] = &["AccessKeyId"];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.access_key_id = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "AccessKeyId", &self.access_key_id)?;
+        Ok(())
+    }
+}
+
+impl wire::Validate for GetAccessKeyInfoRequest {
+    fn validate(&self, violations: &mut wire::Violations) {
+        violations.required("AccessKeyId", self.access_key_id.as_ref());
+        violations.string("AccessKeyId", self.access_key_id.as_ref(), &rules::ACCESS_KEY_ID_TYPE);
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetAccessKeyInfoResponse {
+    pub account: Option<String>,
+}
+
+impl wire::Structure for GetAccessKeyInfoResponse {
+    const NAME: &'static str = "GetAccessKeyInfoResponse";
+    const MEMBERS: &'static [&'static str] = &["Account"];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.account = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "Account", &self.account)?;
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetCallerIdentityRequest {}
 
 impl wire::Structure for GetCallerIdentityRequest {
@@ -59,4 +512,201 @@ impl wire::Structure for GetCallerIdentityResponse {
     }
 }
 
-wire::structure_serde!(GetCallerIdentityRequest, GetCallerIdentityResponse);
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetSessionTokenRequest {
+    pub duration_seconds: Option<i32>,
+    pub minimum_session_token_size: Option<i32>,
+    pub serial_number: Option<String>,
+    pub token_code: Option<String>,
+}
+
+impl wire::Structure for GetSessionTokenRequest {
+    const NAME: &'static str = "GetSessionTokenRequest";
+    const MEMBERS: &'static [&'static str] =
+        &["DurationSeconds", "MinimumSessionTokenSize", "SerialNumber", "TokenCode"];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.duration_seconds = map.next_value()?,
+            1 => self.minimum_session_token_size = map.next_value()?,
+            2 => self.serial_number = map.next_value()?,
+            3 => self.token_code = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "DurationSeconds", &self.duration_seconds)?;
+        wire::put(out, "MinimumSessionTokenSize", &self.minimum_session_token_size)?;
+        wire::put(out, "SerialNumber", &self.serial_number)?;
+        wire::put(out, "TokenCode", &self.token_code)?;
+        Ok(())
+    }
+}
+
+impl wire::Validate for GetSessionTokenRequest {
+    fn validate(&self, violations: &mut wire::Violations) {
+        violations.number(
+            "DurationSeconds",
+            self.duration_seconds.as_ref(),
+            wire::Range { min: 900, max: 129600 },
+        );
+        violations.number(
+            "MinimumSessionTokenSize",
+            self.minimum_session_token_size.as_ref(),
+            wire::Range { min: 0, max: 4096 },
+        );
+        violations.string("SerialNumber", self.serial_number.as_ref(), &rules::SERIAL_NUMBER_TYPE);
+        violations.string("TokenCode", self.token_code.as_ref(), &rules::TOKEN_CODE_TYPE);
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetSessionTokenResponse {
+    pub credentials: Option<Credentials>,
+    pub session_token_size: Option<i32>,
+    pub session_token_utilization: Option<i32>,
+}
+
+impl wire::Structure for GetSessionTokenResponse {
+    const NAME: &'static str = "GetSessionTokenResponse";
+    const MEMBERS: &'static [&'static str] =
+        &["Credentials", "SessionTokenSize", "SessionTokenUtilization"];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.credentials = map.next_value()?,
+            1 => self.session_token_size = map.next_value()?,
+            2 => self.session_token_utilization = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "Credentials", &self.credentials)?;
+        wire::put(out, "SessionTokenSize", &self.session_token_size)?;
+        wire::put(out, "SessionTokenUtilization", &self.session_token_utilization)?;
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PolicyDescriptorType {
+    pub arn: Option<String>,
+}
+
+impl wire::Structure for PolicyDescriptorType {
+    const NAME: &'static str = "PolicyDescriptorType";
+    const MEMBERS: &'static [&'static str] = &["arn"];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.arn = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "arn", &self.arn)?;
+        Ok(())
+    }
+}
+
+impl wire::Validate for PolicyDescriptorType {
+    fn validate(&self, violations: &mut wire::Violations) {
+        violations.string("arn", self.arn.as_ref(), &rules::ARN_TYPE);
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ProvidedContext {
+    pub context_assertion: Option<String>,
+    pub provider_arn: Option<String>,
+}
+
+impl wire::Structure for ProvidedContext {
+    const NAME: &'static str = "ProvidedContext";
+    const MEMBERS: &'static [&'static str] = &["ContextAssertion", "ProviderArn"];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.context_assertion = map.next_value()?,
+            1 => self.provider_arn = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "ContextAssertion", &self.context_assertion)?;
+        wire::put(out, "ProviderArn", &self.provider_arn)?;
+        Ok(())
+    }
+}
+
+impl wire::Validate for ProvidedContext {
+    fn validate(&self, violations: &mut wire::Violations) {
+        violations.string(
+            "ContextAssertion",
+            self.context_assertion.as_ref(),
+            &rules::CONTEXT_ASSERTION_TYPE,
+        );
+        violations.string("ProviderArn", self.provider_arn.as_ref(), &rules::ARN_TYPE);
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tag {
+    pub key: Option<String>,
+    pub value: Option<String>,
+}
+
+impl wire::Structure for Tag {
+    const NAME: &'static str = "Tag";
+    const MEMBERS: &'static [&'static str] = &["Key", "Value"];
+    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
+        match member {
+            0 => self.key = map.next_value()?,
+            1 => self.value = map.next_value()?,
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
+        wire::put(out, "Key", &self.key)?;
+        wire::put(out, "Value", &self.value)?;
+        Ok(())
+    }
+}
+
+impl wire::Validate for Tag {
+    fn validate(&self, violations: &mut wire::Violations) {
+        violations.required("Key", self.key.as_ref());
+        violations.string("Key", self.key.as_ref(), &rules::TAG_KEY_TYPE);
+        violations.required("Value", self.value.as_ref());
+        violations.string("Value", self.value.as_ref(), &rules::TAG_VALUE_TYPE);
+    }
+}
+
+wire::structure_serde!(
+    AssumeRoleRequest,
+    AssumeRoleResponse,
+    AssumeRoleWithWebIdentityRequest,
+    AssumeRoleWithWebIdentityResponse,
+    AssumedRoleUser,
+    Credentials,
+    GetAccessKeyInfoRequest,
+    GetAccessKeyInfoResponse,
+    GetCallerIdentityRequest,
+    GetCallerIdentityResponse,
+    GetSessionTokenRequest,
+    GetSessionTokenResponse,
+    PolicyDescriptorType,
+    ProvidedContext,
+    Tag
+);
