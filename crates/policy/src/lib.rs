@@ -1,60 +1,41 @@
 //! Who may do what: the only maker of proof that a call is authorised.
 //!
 //! An operation takes an [`Authorized`] value; nothing but [`authorize`] makes one, so that no
-//! operation can run unasked. Today the only principal is the account's root, which may do
-//! everything in its own account and nothing in another.
+//! operation can run unasked. What a call wants to do is a list of [`Access`]es; [`decide`] answers
+//! each from the [`Permissions`] of the [`Caller`] and the policy of the resource.
 
-use std::fmt;
-use std::net::IpAddr;
+mod access;
+mod condition;
+mod context;
+mod decision;
+mod document;
+mod evaluate;
+mod explain;
+mod glob;
+mod json;
+mod permissions;
+mod principal;
+mod principals;
+mod statement;
+mod template;
+mod values;
+
 use std::sync::Arc;
 
-use base::{AccountId, Arn};
 use wire::Operation;
 
-/// Who is calling: the owner of the credentials that signed the request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
-    /// The account it belongs to.
-    pub account: AccountId,
-    /// Its name in policies and messages: `arn:aws:iam::123456789012:root`.
-    pub arn: String,
-    /// The unique id that `GetCallerIdentity` answers; for root the account id.
-    pub user_id: String,
-    /// What kind of principal it is.
-    pub kind: PrincipalKind,
-}
-
-/// The kinds of principals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PrincipalKind {
-    /// The account itself.
-    Root,
-}
-
-impl Principal {
-    /// The root of `account`.
-    pub fn root(account: AccountId) -> Self {
-        Self {
-            arn: format!("arn:aws:iam::{account}:root"),
-            user_id: account.to_string(),
-            kind: PrincipalKind::Root,
-            account,
-        }
-    }
-}
-
-/// Who is calling, with what policies may ask about the request itself.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// Whose credentials signed the request.
-    pub principal: Arc<Principal>,
-    /// The request's identifier, a UUID, as the caller will see it.
-    pub request_id: Arc<str>,
-    /// The address the request came from.
-    pub source_ip: IpAddr,
-    /// The `user-agent` header, when it is text.
-    pub user_agent: Option<String>,
-}
+pub use access::{Access, Keys, ResourcePolicy};
+pub use decision::{Decision, Denied, PolicyType, StatementRef};
+pub use document::{
+    DocumentError, MAX_DOCUMENT_BYTES, MAX_PROBLEMS, MAX_STATEMENTS, MAX_TEXT_CHARS, Policy,
+    PolicyKind,
+};
+pub use evaluate::decide;
+pub use explain::{Explanation, MatchedStatement, explain, simulate};
+pub use glob::pattern_matches;
+pub use permissions::{Membership, NamedPolicy, Permissions};
+pub use principal::{Caller, Principal, PrincipalKind, SessionFacts};
+pub use statement::{Effect, Position, Statement};
 
 /// Proof that `caller` may perform `Op` on what `input` names, and the input itself.
 ///
@@ -83,74 +64,44 @@ impl<Op: Operation> Authorized<Op> {
     }
 }
 
-/// A call that is not allowed, in AWS's words.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "User: {principal} is not authorized to perform: {action} on resource: {resource} because {reason}"
-)]
-pub struct Denied {
-    /// The ARN of who was calling.
-    pub principal: String,
-    /// The action: `ecs:RunTask`.
-    pub action: String,
-    /// The first resource that the principal may not use.
-    pub resource: String,
-    /// Which kind of policy was missing or denied.
-    pub reason: DeniedReason,
+/// An access and what was decided about it; for the record.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    /// What was to be done.
+    pub access: Access,
+    /// The answer.
+    pub decision: Decision,
 }
 
-/// Why a call is not allowed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DeniedReason {
-    /// The resource belongs to another account, which has not shared it.
-    OtherAccount {
-        /// The action that no policy of the resource allows.
-        action: String,
-    },
-}
+/// What was decided about the accesses of a call, up to the first that is not allowed.
+pub type Decisions = Arc<[Decided]>;
 
-impl fmt::Display for DeniedReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OtherAccount { action } => {
-                write!(f, "no resource-based policy allows the {action} action")
-            }
-        }
-    }
-}
-
-/// Decides whether `caller` may perform `Op` with `input` on `resources`.
-///
-/// `resources` are ARNs, or `*` for operations without resources. A text that is no ARN decides
-/// nothing: the operation itself will refuse it.
+/// Decides whether `caller` may perform `Op` with `input`, which is every one of `accesses`.
+/// Returns what was decided, for the record, with the proof or the denial.
 ///
 /// # Errors
-/// [`Denied`] names the first resource that the caller may not use.
+/// [`Denied`] names the first access that is not allowed. A call without accesses is allowed to
+/// everybody who has a name: only operations that need no permission at all have none.
 pub fn authorize<Op: Operation>(
     caller: Caller,
-    resources: &[String],
+    accesses: Vec<Access>,
     input: Op::Input,
-) -> Result<Authorized<Op>, Denied> {
-    match caller.principal.kind {
-        PrincipalKind::Root => {
-            let own = &caller.principal.account;
-            if let Some(resource) = resources.iter().find(|resource| is_elsewhere(resource, own)) {
-                let action = format!("{}:{}", Op::API.signing_name, Op::NAME);
-                return Err(Denied {
-                    principal: caller.principal.arn.clone(),
-                    action: action.clone(),
-                    resource: resource.clone(),
-                    reason: DeniedReason::OtherAccount { action },
-                });
-            }
+) -> (Decisions, Result<Authorized<Op>, Denied>) {
+    let mut decisions = Vec::with_capacity(accesses.len());
+    for access in accesses {
+        let decision = decide(&caller, &access);
+        let denied = (!decision.is_allowed()).then(|| Denied {
+            principal: caller.principal.arn.clone(),
+            action: access.action.clone().into_owned(),
+            resource: access.shown().to_owned(),
+            decision: Box::new(decision.clone()),
+        });
+        decisions.push(Decided { access, decision });
+        if let Some(denied) = denied {
+            return (decisions.into(), Err(denied));
         }
     }
-    Ok(Authorized { caller, input })
-}
-
-/// Whether `resource` is an ARN of another account than `own`.
-fn is_elsewhere(resource: &str, own: &AccountId) -> bool {
-    resource.parse::<Arn>().is_ok_and(|arn| !arn.account.is_empty() && arn.account != own.as_str())
+    (decisions.into(), Ok(Authorized { caller, input }))
 }
 
 #[cfg(test)]

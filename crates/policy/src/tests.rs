@@ -1,9 +1,13 @@
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
+mod algorithm;
+mod documents;
+mod explaining;
+mod keys;
+mod operators;
+mod support;
 
 use wire::{Api, AwsJson, NoOutput, Operation, Protocol};
 
-use crate::{Authorized, Caller, Denied, Principal, authorize};
+use crate::{Access, Authorized, Caller, Denied, authorize};
 
 static API: Api = Api {
     service_id: "Toys",
@@ -31,14 +35,13 @@ impl Operation for Play {
 }
 
 fn ask(resources: &[&str]) -> Result<Authorized<Play>, Denied> {
-    let caller = Caller {
-        principal: Arc::new(Principal::root("123456789012".parse().unwrap())),
-        request_id: "id".into(),
-        source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        user_agent: None,
-    };
-    let resources: Vec<String> = resources.iter().map(|text| (*text).to_owned()).collect();
-    authorize(caller, &resources, NoOutput {})
+    let caller = Caller::root(
+        "123456789012".parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+        base::Timestamp::default(),
+    );
+    let accesses = resources.iter().map(|text| Access::of::<Play>(*text)).collect();
+    authorize(caller, accesses, NoOutput {}).1
 }
 
 #[test]
@@ -59,4 +62,18 @@ fn root_may_do_nothing_in_another_account() {
          resource: arn:aws:toys:eu-west-1:999999999999:toy/a because no resource-based policy \
          allows the toys:Play action"
     );
+}
+
+#[test]
+fn a_denial_says_which_kind_of_policy_denies() {
+    let denies = support::identity("Deny", support::EVERYTHING);
+    let caller = support::user(support::with_identity(vec![denies]));
+    let (decisions, outcome) =
+        authorize::<Play>(caller, vec![Access::of::<Play>("*")], NoOutput {});
+    assert_eq!(
+        outcome.unwrap_err().to_string(),
+        "User: arn:aws:iam::111111111111:user/ann is not authorized to perform: toys:Play on \
+         resource: * with an explicit deny in an identity-based policy"
+    );
+    assert_eq!(decisions.len(), 1);
 }
