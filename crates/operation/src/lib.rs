@@ -5,7 +5,7 @@
 //!
 //! ```ignore
 //! // ops/run_task.rs
-//! pub fn resources(ctx: &EcsContext, input: &RunTaskRequest) -> Vec<String> { … }
+//! pub fn accesses(ctx: &EcsContext, caller: &Caller, input: &RunTaskRequest) -> Vec<Access> { … }
 //! pub async fn execute(
 //!     ctx: &EcsContext,
 //!     call: Authorized<RunTask>,
@@ -20,16 +20,24 @@
 //! }
 //! ```
 
+mod record;
+
+use base::AccountId;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use policy::{Authorized, Caller, Denied, authorize};
-use wire::{Api, ApiError, Operation, Protocol, Response};
+use policy::{Access, Authorized, Caller, Decisions, Denied, authorize};
+use wire::{Api, ApiError, Operation, Protocol, Recorded, Response};
+
+pub use record::{
+    CallRecord, ErrorFacts, MAX_ELEMENT_BYTES, NoRecord, Recorder, Slot, Who, is_read_only,
+    is_weighty, issues_credentials,
+};
 
 /// What the code that [`operations!`] writes refers to.
 #[doc(hidden)]
 pub mod export {
     pub use futures_util::future::BoxFuture;
-    pub use wire::{Api, Operation, Response};
+    pub use wire::{Api, Operation};
 }
 
 /// A call of one operation, authenticated and not yet authorised.
@@ -43,28 +51,83 @@ pub struct Call {
     pub body: Bytes,
 }
 
+/// What is known of a call before it is performed.
+#[derive(Debug, Clone, Default)]
+pub struct Considered {
+    /// What was asked for, for the record; absent when it could not be read.
+    pub request: Recorded,
+    /// What was decided about what the call wanted to do; empty when its input could not be read.
+    pub decisions: Decisions,
+}
+
+/// How a call ended, and what is to go on record about it.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The answer.
+    pub response: Response,
+    /// What was asked for and decided.
+    pub considered: Considered,
+    /// What was answered, for the record; of weighty operations only ([`is_weighty`]).
+    pub elements: Recorded,
+    /// What went wrong.
+    pub error: Option<ErrorFacts>,
+}
+
+impl Outcome {
+    /// A successful answer to a call that nothing was decided about.
+    pub fn undecided(response: Response) -> Self {
+        let (considered, elements) = (Considered::default(), Recorded::Absent);
+        Self { response, considered, elements, error: None }
+    }
+
+    /// An error of a call that nothing was decided about.
+    pub fn failed(api: &Api, error: &ApiError, request_id: &str) -> Self {
+        let response = wire::encode_error(api, error, request_id);
+        Self { error: Some(ErrorFacts::from(error)), ..Self::undecided(response) }
+    }
+}
+
+/// What of a service may be called without a signature: what is in the call says who makes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Unsigned<'a> {
+    /// The operations.
+    pub operations: &'static [&'static str],
+    /// The account that such calls are made to.
+    pub account: &'a AccountId,
+}
+
 /// One AWS service, ready to be called.
 pub trait Service: Send + Sync {
     /// What the service is on the wire.
     fn api(&self) -> &'static Api;
 
+    /// What may be called without a signature.
+    fn unsigned(&self) -> Option<Unsigned<'_>> {
+        None
+    }
+
     /// Performs a call. Failures are answers too.
-    fn call(&self, call: Call) -> BoxFuture<'_, Response>;
+    fn call(&self, call: Call) -> BoxFuture<'_, Outcome>;
 }
 
-/// Decodes the input of `Op` and asks `policy` whether the caller may do that to the resources
-/// that `resources` finds in it.
+/// Decodes the input of `Op` and asks `policy` whether the caller may do all that `accesses` finds
+/// in it. Returns what is known of the call with the proof or the error.
 ///
 /// # Errors
 /// What [`wire::decode`] finds wrong with the body, or [`access_denied`].
 pub fn admit<Op: Operation>(
     call: Call,
-    resources: impl FnOnce(&Op::Input) -> Vec<String>,
-) -> Result<Authorized<Op>, ApiError> {
-    let input = wire::decode::<Op>(&call.body)?;
-    let resources = resources(&input);
-    authorize::<Op>(call.caller, &resources, input)
-        .map_err(|denied| access_denied(Op::API, &denied))
+    accesses: impl FnOnce(&Caller, &Op::Input) -> Vec<Access>,
+) -> (Considered, Result<Authorized<Op>, ApiError>) {
+    let input = match wire::decode::<Op>(&call.body) {
+        Ok(input) => input,
+        Err(error) => return (Considered::default(), Err(error)),
+    };
+    let request = wire::record(&input, MAX_ELEMENT_BYTES);
+    let accesses = accesses(&call.caller, &input);
+    let (decisions, authorized) = authorize::<Op>(call.caller, accesses, input);
+    let admitted = authorized.map_err(|denied| access_denied(Op::API, &denied));
+    (Considered { request, decisions }, admitted)
 }
 
 /// The error for a call that policy denies, in the code and status of the service's protocol.
@@ -77,16 +140,29 @@ pub fn access_denied(api: &Api, denied: &Denied) -> ApiError {
     }
 }
 
-/// Writes the outcome of `Op`.
-pub fn answer<Op: Operation>(outcome: &Result<Op::Output, ApiError>, request_id: &str) -> Response {
+/// Writes the outcome of `Op`, as an answer and for the record.
+pub fn answer<Op: Operation>(
+    considered: Considered,
+    outcome: &Result<Op::Output, ApiError>,
+    request_id: &str,
+) -> Outcome {
     match outcome {
-        Ok(output) => wire::encode::<Op>(output, request_id),
-        Err(error) => wire::encode_error(Op::API, error, request_id),
+        Ok(output) => Outcome {
+            response: wire::encode::<Op>(output, request_id),
+            considered,
+            elements: if is_weighty(Op::NAME) {
+                wire::record(output, MAX_ELEMENT_BYTES)
+            } else {
+                Recorded::Absent
+            },
+            error: None,
+        },
+        Err(error) => Outcome { considered, ..Outcome::failed(Op::API, error, request_id) },
     }
 }
 
 /// The answer to a call of an operation that the service has no module for.
-pub fn unhandled(api: &'static Api, call: &Call) -> Response {
+pub fn unhandled(api: &'static Api, call: &Call) -> Outcome {
     let error = match api.operation(call.operation) {
         Err(unknown) => unknown,
         Ok(info) => ApiError::receiver(
@@ -94,7 +170,7 @@ pub fn unhandled(api: &'static Api, call: &Call) -> Response {
             format!("`{}` is in the list of served operations and has no code", info.name),
         ),
     };
-    wire::encode_error(api, &error, &call.caller.request_id)
+    Outcome::failed(api, &error, &call.caller.request_id)
 }
 
 /// Makes a [`Service`] out of one module per operation; see the crate's documentation.
@@ -140,22 +216,23 @@ macro_rules! operations {
             fn call(
                 &self,
                 call: $crate::Call,
-            ) -> $crate::export::BoxFuture<'_, $crate::export::Response> {
+            ) -> $crate::export::BoxFuture<'_, $crate::Outcome> {
                 let context = &self.context;
                 match call.operation {
                     $(<$operation as $crate::export::Operation>::NAME => {
                         ::std::boxed::Box::pin(async move {
                             let request_id = ::std::sync::Arc::clone(&call.caller.request_id);
-                            let admitted = $crate::admit::<$operation>(call, |input| {
-                                $($module)::+::resources(context, input)
-                            });
+                            let (considered, admitted) =
+                                $crate::admit::<$operation>(call, |caller, input| {
+                                    $($module)::+::accesses(context, caller, input)
+                                });
                             let outcome = match admitted {
                                 Ok(authorized) => {
                                     $($module)::+::execute(context, authorized).await
                                 }
                                 Err(error) => Err(error),
                             };
-                            $crate::answer::<$operation>(&outcome, &request_id)
+                            $crate::answer::<$operation>(considered, &outcome, &request_id)
                         })
                     })+
                     _ => ::std::boxed::Box::pin(::std::future::ready($crate::unhandled(

@@ -1,8 +1,6 @@
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
-
+use base::Timestamp;
 use bytes::Bytes;
-use policy::{Caller, Principal};
+use policy::Caller;
 use wire::{Api, AwsJson, NoOutput, Operation, OperationInfo, Protocol};
 
 use crate::{Call, Service};
@@ -43,11 +41,11 @@ toy_operation!(Play);
 toy_operation!(Break);
 
 mod play {
-    use policy::Authorized;
+    use policy::{Access, Authorized, Caller};
     use wire::{ApiError, NoOutput};
 
-    pub(super) fn resources(owner: &String, _input: &NoOutput) -> Vec<String> {
-        vec![format!("arn:aws:toys:us-east-1:{owner}:toy/a")]
+    pub(super) fn accesses(owner: &String, _caller: &Caller, _input: &NoOutput) -> Vec<Access> {
+        vec![Access::of::<super::Play>(format!("arn:aws:toys:us-east-1:{owner}:toy/a"))]
     }
 
     pub(super) async fn execute(
@@ -59,10 +57,10 @@ mod play {
 }
 
 mod broken {
-    use policy::Authorized;
+    use policy::{Access, Authorized, Caller};
     use wire::{ApiError, NoOutput};
 
-    pub(super) fn resources(_owner: &String, _input: &NoOutput) -> Vec<String> {
+    pub(super) fn accesses(_owner: &String, _caller: &Caller, _input: &NoOutput) -> Vec<Access> {
         Vec::new()
     }
 
@@ -83,15 +81,15 @@ crate::operations! {
 }
 
 fn check(owner: &str, operation: &'static str, body: &'static str, status: u16, expected: &str) {
-    let caller = Caller {
-        principal: Arc::new(Principal::root("123456789012".parse().unwrap())),
-        request_id: "id".into(),
-        source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        user_agent: None,
-    };
+    let caller = Caller::root(
+        "123456789012".parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+        Timestamp::default(),
+    );
     let service = Toys::new(owner.to_owned());
     let call = Call { operation, caller, body: Bytes::from_static(body.as_bytes()) };
-    let response = futures_util::future::FutureExt::now_or_never(service.call(call)).unwrap();
+    let response =
+        futures_util::future::FutureExt::now_or_never(service.call(call)).unwrap().response;
     let text = String::from_utf8(response.body).unwrap();
     assert_eq!(response.status, status, "{text}");
     assert!(text.contains(expected), "{text}");
@@ -105,4 +103,18 @@ fn a_call_is_decoded_authorised_executed_and_encoded() {
     check("123456789012", "Play", "{", 400, "SerializationException");
     check("999999999999", "Play", "{}", 400, "AccessDeniedException");
     check("123456789012", "Paint", "{}", 400, "not served here");
+}
+
+#[test]
+fn an_outcome_holds_what_goes_on_record() {
+    let caller = Caller::root(
+        "123456789012".parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+        Timestamp::default(),
+    );
+    let service = Toys::new("123456789012".to_owned());
+    let call = Call { operation: "Break", caller, body: Bytes::from_static(b"{}") };
+    let outcome = futures_util::future::FutureExt::now_or_never(service.call(call)).unwrap();
+    let error = outcome.error.unwrap();
+    assert_eq!((error.code.as_ref(), error.message.as_str()), ("BrokenException", "it broke"));
 }

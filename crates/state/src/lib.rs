@@ -19,6 +19,7 @@
 //! The store's own: 128 operations and 1.5 MiB a change, 100 kB a record.
 
 mod change;
+mod identities;
 mod record;
 mod subscription;
 mod view;
@@ -29,6 +30,7 @@ use store::{CommitError, Query, Revision, Span, Store, StoreError, Watch, WatchE
 use tokio::sync::watch;
 
 pub use change::Change;
+pub use identities::Identities;
 pub use record::{ClientToken, Fence, Record};
 pub use subscription::{Subscription, Touched};
 pub use view::{Row, View};
@@ -211,7 +213,7 @@ impl State {
         {
             let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
             for change in &batch.changes {
-                view.apply(change, &mut touched)?;
+                view.apply(change, batch.revision, &mut touched)?;
             }
         }
         self.applied.send_replace(batch.revision);
@@ -230,7 +232,10 @@ async fn load(store: &dyn Store) -> Result<(View, Revision), StateError> {
         }
         match query.following(&page) {
             Some(next) => query = next,
-            None => return Ok((view, page.revision)),
+            None => {
+                view.read_at(page.revision);
+                return Ok((view, page.revision));
+            }
         }
     }
 }

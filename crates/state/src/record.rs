@@ -5,6 +5,11 @@ use domain::{
     AccountSetting, Cluster, ContainerInstance, Service, ServiceDeployment, ServiceRevision, Task,
     TaskDefinition, TaskDefinitionFamily,
 };
+use iam::{
+    AccessKey, Account, AccountAlias, Finding, Group, InstanceProfile, JoinToken, ManagedPolicy,
+    MfaDevice, NodeIdentity, OpenIdConnectProvider, Organization, OrganizationalUnit, Role,
+    ServiceControlPolicy, Trail, User,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::Key;
@@ -72,16 +77,34 @@ macro_rules! records {
 }
 
 records! {
+    AccessKey, "access-key", |key| key.id.clone();
+    Account, "account", |account| account.id.to_string();
+    AccountAlias, "account-alias", |alias| alias.account.to_string();
     AccountSetting, "account-setting", |setting| format!("{}/{}", setting.name, setting.principal);
     ClientToken, "client-token", |token| token.scope.clone();
     Cluster, "cluster", |cluster| cluster.name.clone();
     ContainerInstance, "container-instance", |instance| instance.id.clone();
     Fence, "fence", |fence| fence.container_instance.clone();
+    Finding, "finding", |finding| finding.id.clone();
+    Group, "group", |group| iam::key(&group.account, &group.name);
+    InstanceProfile, "instance-profile", |profile| iam::key(&profile.account, &profile.name);
+    JoinToken, "join-token", |token| token.id.clone();
+    ManagedPolicy, "managed-policy", |policy| iam::key(&policy.account, &policy.name);
+    MfaDevice, "mfa-device", |device| iam::key(&device.account, &device.name);
+    NodeIdentity, "node-identity", |node| node.instance_id.clone();
+    OpenIdConnectProvider, "open-id-connect-provider", |provider|
+        iam::key(&provider.account, &provider.issuer.replace('/', "|"));
+    Organization, "organization", |organization| organization.id.clone();
+    OrganizationalUnit, "organizational-unit", |unit| unit.id.clone();
+    Role, "role", |role| iam::key(&role.account, &role.name);
     Service, "service", |service| format!("{}/{}", service.cluster, service.name);
     ServiceDeployment, "service-deployment", |deployment| deployment.id.clone();
     ServiceRevision, "service-revision", |revision| revision.id.clone();
+    ServiceControlPolicy, "service-control-policy", |policy| policy.id.clone();
     Task, "task", |task| task.id.clone();
     TaskDefinition, "task-definition", |definition|
         format!("{}/{:010}", definition.id.family, definition.id.revision);
     TaskDefinitionFamily, "task-definition-family", |family| family.family.clone();
+    Trail, "trail", |trail| iam::key(&trail.account, &trail.name);
+    User, "user", |user| iam::key(&user.account, &user.name);
 }

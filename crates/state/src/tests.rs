@@ -107,3 +107,23 @@ async fn after_a_conflict_the_view_shows_what_was_in_the_way() {
     assert!(matches!(state.commit(create()).await, Err(StateError::Conflict { .. })));
     assert!(state.view().cluster("a").is_some());
 }
+
+#[tokio::test]
+async fn the_mark_of_identities_is_as_new_as_what_was_read() {
+    let store = Arc::new(MemoryStore::new(HistoryLimits::default(), Arc::new(NoFaults)));
+    let (state, follower) = State::open(Arc::<MemoryStore>::clone(&store) as _).await.unwrap();
+    tokio::spawn(follower.run());
+    let alias =
+        iam::AccountAlias { account: "123456789012".parse().unwrap(), alias: "blue".to_owned() };
+    let mut change = Change::new();
+    change.create(&alias);
+    state.commit(change).await.unwrap();
+    let made = state.view().identities().modified();
+    let row = state.view().identities().account_alias("123456789012").cloned().unwrap();
+    let mut change = Change::new();
+    change.delete(&row);
+    state.commit(change).await.unwrap();
+    // Nothing is left that tells of the deletion.
+    let (read_again, _follower) = State::open(store).await.unwrap();
+    assert!(read_again.view().identities().modified() > made);
+}

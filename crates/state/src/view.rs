@@ -10,6 +10,7 @@ use domain::{
 use serde::de::DeserializeOwned;
 use store::{Change, Entry, Revision};
 
+use crate::identities::Identities;
 use crate::record::{ClientToken, Fence, Record};
 use crate::{StateError, Touched};
 
@@ -53,6 +54,7 @@ pub struct View {
     tasks: Table<Task>,
     task_definitions: Table<TaskDefinition>,
     families: Table<TaskDefinitionFamily>,
+    identities: Identities,
     /// `CLUSTER` → task ids.
     tasks_by_cluster: Index,
     /// `CLUSTER/SERVICE` → task ids.
@@ -104,6 +106,11 @@ impl View {
         ClientToken,
         "client token (key: its scope)"
     );
+
+    /// Users, roles, policies, organisations and all else that tells who may do what.
+    pub const fn identities(&self) -> &Identities {
+        &self.identities
+    }
 
     /// The service of this name, whatever its status.
     pub fn service(&self, cluster: &str, name: &str) -> Option<&Row<Service>> {
@@ -208,12 +215,13 @@ impl View {
     pub(crate) fn apply(
         &mut self,
         change: &Change,
+        revision: Revision,
         touched: &mut Vec<Touched>,
     ) -> Result<(), StateError> {
         match change {
             Change::Put(entry) => self.put(entry, touched),
             Change::Deleted(key) => {
-                self.delete(key.as_str(), touched);
+                self.delete(key.as_str(), revision, touched);
                 Ok(())
             }
         }
@@ -258,8 +266,13 @@ impl View {
                 self.tasks.insert(path, row);
                 Ok(())
             }
-            _ => Ok(()),
+            _ => self.identities.put(table, &path, entry).map(drop),
         }
+    }
+
+    /// Notes that everything was read at `revision`.
+    pub(crate) fn read_at(&mut self, revision: Revision) {
+        self.identities.read_at(revision);
     }
 
     fn index_task(&mut self, task: &Task, touched: &mut Vec<Touched>) {
@@ -278,7 +291,7 @@ impl View {
         }
     }
 
-    fn delete(&mut self, key: &str, touched: &mut Vec<Touched>) {
+    fn delete(&mut self, key: &str, revision: Revision, touched: &mut Vec<Touched>) {
         let Some((table, path)) = key.split_once('/') else { return };
         match table {
             AccountSetting::TABLE => drop(self.account_settings.remove(path)),
@@ -314,7 +327,9 @@ impl View {
                     }
                 }
             }
-            _ => {}
+            _ => {
+                self.identities.delete(table, path, revision);
+            }
         }
     }
 }
@@ -325,7 +340,7 @@ fn touch_service(path: &str, touched: &mut Vec<Touched>) {
     }
 }
 
-fn decode<T: DeserializeOwned>(entry: &Entry) -> Result<Row<T>, StateError> {
+pub(crate) fn decode<T: DeserializeOwned>(entry: &Entry) -> Result<Row<T>, StateError> {
     match serde_json::from_slice(&entry.value) {
         Ok(value) => Ok(Row { value: Arc::new(value), modified: entry.modified }),
         Err(source) => Err(StateError::Record { key: entry.key.to_string(), source }),

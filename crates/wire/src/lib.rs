@@ -12,6 +12,7 @@ mod error;
 mod json;
 mod pattern;
 mod query;
+mod record;
 mod string_enum;
 mod structure;
 mod timestamp;
@@ -25,10 +26,13 @@ pub use error::{ApiError, Fault};
 pub use json::MAX_DEPTH as JSON_MAX_DEPTH;
 pub use pattern::Pattern;
 pub use query::Form;
+pub use record::{HIDDEN, Recorded, record};
 /// A value of any JSON type, for the models' document members.
 pub use serde_json::Value as Document;
 pub use string_enum::{StringEnum, StringEnumVisitor};
-pub use structure::{Redacted, Structure, StructureVisitor, Union, UnionVisitor, put};
+pub use structure::{
+    Redacted, Structure, StructureVisitor, Union, UnionVisitor, put, put_sensitive,
+};
 pub use timestamp::{put_timestamp, read_timestamp};
 pub use validate::{Length, Range, StringRule, Validate, Violations};
 

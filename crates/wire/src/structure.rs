@@ -66,6 +66,33 @@ pub fn put<S: SerializeStruct, T: Serialize>(
     }
 }
 
+/// The name under which a sensitive value passes through a serializer, so that a record can leave
+/// it out.
+pub(crate) const SENSITIVE: &str = "$wire::Sensitive";
+
+struct Sensitive<'a, T>(&'a T);
+
+impl<T: Serialize> Serialize for Sensitive<'_, T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(SENSITIVE, self.0)
+    }
+}
+
+/// Writes a sensitive member if it is present: bodies hold it, records do not.
+///
+/// # Errors
+/// Whatever the serializer answers.
+pub fn put_sensitive<S: SerializeStruct, T: Serialize>(
+    out: &mut S,
+    name: &'static str,
+    value: &Option<T>,
+) -> Result<(), S::Error> {
+    match value {
+        Some(value) => out.serialize_field(name, &Sensitive(value)),
+        None => Ok(()),
+    }
+}
+
 /// The place of a name in a list of members; `None` for a name that is not there.
 struct MemberSeed(&'static [&'static str]);
 

@@ -445,22 +445,6 @@ pub static API: wire::Api = wire::Api {
             result_wrapper: None,
         },
         wire::OperationInfo {
-            name: "RemoveAccountFromOrganization",
-            errors: &[
-                &errors::ACCESS_DENIED_EXCEPTION,
-                &errors::ACCOUNT_NOT_FOUND_EXCEPTION,
-                &errors::AWS_ORGANIZATIONS_NOT_IN_USE_EXCEPTION,
-                &errors::CONCURRENT_MODIFICATION_EXCEPTION,
-                &errors::CONSTRAINT_VIOLATION_EXCEPTION,
-                &errors::INVALID_INPUT_EXCEPTION,
-                &errors::MASTER_CANNOT_LEAVE_ORGANIZATION_EXCEPTION,
-                &errors::SERVICE_EXCEPTION,
-                &errors::TOO_MANY_REQUESTS_EXCEPTION,
-            ],
-            has_output: false,
-            result_wrapper: None,
-        },
-        wire::OperationInfo {
             name: "TagResource",
             errors: &[
                 &errors::ACCESS_DENIED_EXCEPTION,

@@ -135,16 +135,6 @@ pub fn malformed_policy_document_exception(message: impl Into<String>) -> ApiErr
     MALFORMED_POLICY_DOCUMENT_EXCEPTION.error(message)
 }
 
-pub static MASTER_CANNOT_LEAVE_ORGANIZATION_EXCEPTION: ErrorShape = ErrorShape {
-    code: "MasterCannotLeaveOrganizationException",
-    status: 400,
-    fault: Fault::Sender,
-};
-
-pub fn master_cannot_leave_organization_exception(message: impl Into<String>) -> ApiError {
-    MASTER_CANNOT_LEAVE_ORGANIZATION_EXCEPTION.error(message)
-}
-
 pub static ORGANIZATION_NOT_EMPTY_EXCEPTION: ErrorShape =
     ErrorShape { code: "OrganizationNotEmptyException", status: 400, fault: Fault::Sender };
 

@@ -322,17 +322,6 @@ impl wire::Operation for MoveAccount {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct RemoveAccountFromOrganization;
-
-impl wire::Operation for RemoveAccountFromOrganization {
-    const NAME: &'static str = "RemoveAccountFromOrganization";
-    const API: &'static wire::Api = &super::api::API;
-    type Codec = wire::AwsJson;
-    type Input = types::RemoveAccountFromOrganizationRequest;
-    type Output = wire::NoOutput;
-}
-
-#[derive(Debug, Clone, Copy)]
 pub struct TagResource;
 
 impl wire::Operation for TagResource {
@@ -410,7 +399,6 @@ macro_rules! for_each_operation {
             ListTagsForResource,
             ListTargetsForPolicy,
             MoveAccount,
-            RemoveAccountFromOrganization,
             TagResource,
             UntagResource,
             UpdateOrganizationalUnit,

@@ -589,7 +589,7 @@ impl wire::Structure for ContainerDefinition {
         wire::put(out, "dockerLabels", &self.docker_labels)?;
         wire::put(out, "dockerSecurityOptions", &self.docker_security_options)?;
         wire::put(out, "entryPoint", &self.entry_point)?;
-        wire::put(out, "environment", &self.environment)?;
+        wire::put_sensitive(out, "environment", &self.environment)?;
         wire::put(out, "environmentFiles", &self.environment_files)?;
         wire::put(out, "essential", &self.essential)?;
         wire::put(out, "extraHosts", &self.extra_hosts)?;
@@ -609,7 +609,7 @@ impl wire::Structure for ContainerDefinition {
         wire::put(out, "privileged", &self.privileged)?;
         wire::put(out, "pseudoTerminal", &self.pseudo_terminal)?;
         wire::put(out, "readonlyRootFilesystem", &self.readonly_root_filesystem)?;
-        wire::put(out, "repositoryCredentials", &self.repository_credentials)?;
+        wire::put_sensitive(out, "repositoryCredentials", &self.repository_credentials)?;
         wire::put(out, "resourceRequirements", &self.resource_requirements)?;
         wire::put(out, "restartPolicy", &self.restart_policy)?;
         wire::put(out, "secrets", &self.secrets)?;
@@ -892,7 +892,7 @@ impl wire::Structure for ContainerOverride {
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
         wire::put(out, "command", &self.command)?;
         wire::put(out, "cpu", &self.cpu)?;
-        wire::put(out, "environment", &self.environment)?;
+        wire::put_sensitive(out, "environment", &self.environment)?;
         wire::put(out, "environmentFiles", &self.environment_files)?;
         wire::put(out, "memory", &self.memory)?;
         wire::put(out, "memoryReservation", &self.memory_reservation)?;

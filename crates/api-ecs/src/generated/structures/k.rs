@@ -67,7 +67,7 @@ impl wire::Structure for KeyValuePair {
     }
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
         wire::put(out, "name", &self.name)?;
-        wire::put(out, "value", &self.value)?;
+        wire::put_sensitive(out, "value", &self.value)?;
         Ok(())
     }
 }

@@ -183,7 +183,7 @@ impl wire::Structure for RepositoryCredentials {
         Ok(())
     }
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
-        wire::put(out, "credentialsParameter", &self.credentials_parameter)?;
+        wire::put_sensitive(out, "credentialsParameter", &self.credentials_parameter)?;
         Ok(())
     }
 }

@@ -48,7 +48,7 @@ impl wire::Structure for AccessKey {
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
         wire::put(out, "AccessKeyId", &self.access_key_id)?;
         wire::put_timestamp(out, "CreateDate", self.create_date)?;
-        wire::put(out, "SecretAccessKey", &self.secret_access_key)?;
+        wire::put_sensitive(out, "SecretAccessKey", &self.secret_access_key)?;
         wire::put(out, "Status", &self.status)?;
         wire::put(out, "UserName", &self.user_name)?;
         Ok(())

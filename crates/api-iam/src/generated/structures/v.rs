@@ -49,9 +49,9 @@ impl wire::Structure for VirtualMFADevice {
         Ok(())
     }
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
-        wire::put(out, "Base32StringSeed", &self.base32_string_seed)?;
+        wire::put_sensitive(out, "Base32StringSeed", &self.base32_string_seed)?;
         wire::put_timestamp(out, "EnableDate", self.enable_date)?;
-        wire::put(out, "QRCodePNG", &self.qr_code_png)?;
+        wire::put_sensitive(out, "QRCodePNG", &self.qr_code_png)?;
         wire::put(out, "SerialNumber", &self.serial_number)?;
         wire::put(out, "Tags", &self.tags)?;
         wire::put(out, "User", &self.user)?;

@@ -979,13 +979,25 @@ impl wire::Structure for OutputLogEvent {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct PutLogEventsRequest {
     pub entity: Option<Entity>,
     pub log_events: Option<Vec<InputLogEvent>>,
     pub log_group_name: Option<String>,
     pub log_stream_name: Option<String>,
     pub sequence_token: Option<String>,
+}
+
+impl std::fmt::Debug for PutLogEventsRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PutLogEventsRequest")
+            .field("entity", &self.entity)
+            .field("log_events", &self.log_events.as_ref().map(|_| wire::Redacted))
+            .field("log_group_name", &self.log_group_name)
+            .field("log_stream_name", &self.log_stream_name)
+            .field("sequence_token", &self.sequence_token)
+            .finish()
+    }
 }
 
 impl wire::Structure for PutLogEventsRequest {
@@ -1007,7 +1019,7 @@ impl wire::Structure for PutLogEventsRequest {
     }
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
         wire::put(out, "entity", &self.entity)?;
-        wire::put(out, "logEvents", &self.log_events)?;
+        wire::put_sensitive(out, "logEvents", &self.log_events)?;
         wire::put(out, "logGroupName", &self.log_group_name)?;
         wire::put(out, "logStreamName", &self.log_stream_name)?;
         wire::put(out, "sequenceToken", &self.sequence_token)?;

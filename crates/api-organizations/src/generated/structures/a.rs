@@ -68,11 +68,11 @@ impl wire::Structure for Account {
     }
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
         wire::put(out, "Arn", &self.arn)?;
-        wire::put(out, "Email", &self.email)?;
+        wire::put_sensitive(out, "Email", &self.email)?;
         wire::put(out, "Id", &self.id)?;
         wire::put(out, "JoinedMethod", &self.joined_method)?;
         wire::put_timestamp(out, "JoinedTimestamp", self.joined_timestamp)?;
-        wire::put(out, "Name", &self.name)?;
+        wire::put_sensitive(out, "Name", &self.name)?;
         wire::put(out, "Paths", &self.paths)?;
         wire::put(out, "State", &self.state)?;
         wire::put(out, "Status", &self.status)?;

@@ -102,8 +102,8 @@ impl wire::Structure for CreateAccountRequest {
         Ok(())
     }
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
-        wire::put(out, "AccountName", &self.account_name)?;
-        wire::put(out, "Email", &self.email)?;
+        wire::put_sensitive(out, "AccountName", &self.account_name)?;
+        wire::put_sensitive(out, "Email", &self.email)?;
         wire::put(out, "IamUserAccessToBilling", &self.iam_user_access_to_billing)?;
         wire::put(out, "RoleName", &self.role_name)?;
         wire::put(out, "Tags", &self.tags)?;
@@ -203,7 +203,7 @@ impl wire::Structure for CreateAccountStatus {
     }
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
         wire::put(out, "AccountId", &self.account_id)?;
-        wire::put(out, "AccountName", &self.account_name)?;
+        wire::put_sensitive(out, "AccountName", &self.account_name)?;
         wire::put_timestamp(out, "CompletedTimestamp", self.completed_timestamp)?;
         wire::put(out, "FailureReason", &self.failure_reason)?;
         wire::put(out, "GovCloudAccountId", &self.gov_cloud_account_id)?;

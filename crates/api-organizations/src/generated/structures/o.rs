@@ -67,7 +67,7 @@ impl wire::Structure for Organization {
         wire::put(out, "FeatureSet", &self.feature_set)?;
         wire::put(out, "Id", &self.id)?;
         wire::put(out, "MasterAccountArn", &self.master_account_arn)?;
-        wire::put(out, "MasterAccountEmail", &self.master_account_email)?;
+        wire::put_sensitive(out, "MasterAccountEmail", &self.master_account_email)?;
         wire::put(out, "MasterAccountId", &self.master_account_id)?;
         Ok(())
     }

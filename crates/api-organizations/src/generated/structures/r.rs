@@ -8,36 +8,6 @@ use super::{
 use wire::export::{IgnoredAny, MapAccess, SerializeStruct};
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct RemoveAccountFromOrganizationRequest {
-    pub account_id: Option<String>,
-}
-
-impl wire::Structure for RemoveAccountFromOrganizationRequest {
-    const NAME: &'static str = "RemoveAccountFromOrganizationRequest";
-    const MEMBERS: &'static [&'static str] = &["AccountId"];
-    fn read<'de, A: MapAccess<'de>>(&mut self, member: usize, map: &mut A) -> Result<(), A::Error> {
-        match member {
-            0 => self.account_id = map.next_value()?,
-            _ => {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-    fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
-        wire::put(out, "AccountId", &self.account_id)?;
-        Ok(())
-    }
-}
-
-impl wire::Validate for RemoveAccountFromOrganizationRequest {
-    fn validate(&self, violations: &mut wire::Violations) {
-        violations.required("AccountId", self.account_id.as_ref());
-        violations.string("AccountId", self.account_id.as_ref(), &rules::ACCOUNT_ID);
-    }
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Root {
     pub arn: Option<String>,
     pub id: Option<String>,
@@ -69,4 +39,4 @@ impl wire::Structure for Root {
     }
 }
 
-wire::structure_serde!(RemoveAccountFromOrganizationRequest, Root);
+wire::structure_serde!(Root);

@@ -243,7 +243,7 @@ impl wire::Structure for AssumeRoleWithWebIdentityRequest {
         wire::put(out, "ProviderId", &self.provider_id)?;
         wire::put(out, "RoleArn", &self.role_arn)?;
         wire::put(out, "RoleSessionName", &self.role_session_name)?;
-        wire::put(out, "WebIdentityToken", &self.web_identity_token)?;
+        wire::put_sensitive(out, "WebIdentityToken", &self.web_identity_token)?;
         Ok(())
     }
 }
@@ -377,7 +377,7 @@ impl std::fmt::Debug for Credentials {
             .field("access_key_id", &self.access_key_id)
             .field("expiration", &self.expiration)
             .field("secret_access_key", &self.secret_access_key.as_ref().map(|_| wire::Redacted))
-            .field("session_token", &self.session_token)
+            .field("session_token", &self.session_token.as_ref().map(|_| wire::Redacted))
             .finish()
     }
 }
@@ -401,8 +401,8 @@ impl wire::Structure for Credentials {
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
         wire::put(out, "AccessKeyId", &self.access_key_id)?;
         wire::put_timestamp(out, "Expiration", self.expiration)?;
-        wire::put(out, "SecretAccessKey", &self.secret_access_key)?;
-        wire::put(out, "SessionToken", &self.session_token)?;
+        wire::put_sensitive(out, "SecretAccessKey", &self.secret_access_key)?;
+        wire::put_sensitive(out, "SessionToken", &self.session_token)?;
         Ok(())
     }
 }
