@@ -1,0 +1,35 @@
+//! `DeleteGroupPolicy`: takes an inline policy of a group away.
+
+use api_iam::ops::DeleteGroupPolicy;
+use api_iam::types::DeleteGroupPolicyRequest;
+use policy::{Access, Authorized, Caller};
+use wire::{ApiError, NoOutput};
+
+use crate::{IamContext, access, holder, lookup};
+
+pub(crate) fn accesses(
+    ctx: &IamContext,
+    caller: &Caller,
+    input: &DeleteGroupPolicyRequest,
+) -> Vec<Access> {
+    vec![access::on_group::<DeleteGroupPolicy>(
+        ctx,
+        &caller.principal.account,
+        input.group_name.as_deref(),
+    )]
+}
+
+pub(crate) async fn execute(
+    ctx: &IamContext,
+    call: Authorized<DeleteGroupPolicy>,
+) -> Result<NoOutput, ApiError> {
+    let (caller, input) = call.into_parts();
+    let account = &caller.principal.account;
+    let name = input.group_name.as_deref().unwrap_or_default();
+    ctx.commit(|view, change| {
+        let group = lookup::group(view, account, name)?;
+        holder::delete_inline(change, group, input.policy_name.as_deref().unwrap_or_default())
+    })
+    .await?;
+    Ok(NoOutput {})
+}

@@ -1,0 +1,36 @@
+//! `DetachGroupPolicy`: detaches a managed policy from a group.
+
+use api_iam::ops::DetachGroupPolicy;
+use api_iam::types::DetachGroupPolicyRequest;
+use policy::{Access, Authorized, Caller};
+use wire::{ApiError, NoOutput};
+
+use crate::{IamContext, access, holder, lookup};
+
+pub(crate) fn accesses(
+    ctx: &IamContext,
+    caller: &Caller,
+    input: &DetachGroupPolicyRequest,
+) -> Vec<Access> {
+    let on = access::on_group::<DetachGroupPolicy>(
+        ctx,
+        &caller.principal.account,
+        input.group_name.as_deref(),
+    );
+    vec![access::with_some(on, "iam:policyarn", input.policy_arn.as_deref())]
+}
+
+pub(crate) async fn execute(
+    ctx: &IamContext,
+    call: Authorized<DetachGroupPolicy>,
+) -> Result<NoOutput, ApiError> {
+    let (caller, input) = call.into_parts();
+    let account = &caller.principal.account;
+    let name = input.group_name.as_deref().unwrap_or_default();
+    ctx.commit(|view, change| {
+        let group = lookup::group(view, account, name)?;
+        holder::detach(change, group, input.policy_arn.as_deref().unwrap_or_default())
+    })
+    .await?;
+    Ok(NoOutput {})
+}

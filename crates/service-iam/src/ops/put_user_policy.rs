@@ -1,0 +1,40 @@
+//! `PutUserPolicy`: sets an inline policy of a user.
+
+use api_iam::ops::PutUserPolicy;
+use api_iam::types::PutUserPolicyRequest;
+use policy::{Access, Authorized, Caller};
+use wire::{ApiError, NoOutput};
+
+use crate::{IamContext, access, holder, lookup};
+
+pub(crate) fn accesses(
+    ctx: &IamContext,
+    caller: &Caller,
+    input: &PutUserPolicyRequest,
+) -> Vec<Access> {
+    vec![access::on_bounded_user::<PutUserPolicy>(
+        ctx,
+        &caller.principal.account,
+        input.user_name.as_deref(),
+    )]
+}
+
+pub(crate) async fn execute(
+    ctx: &IamContext,
+    call: Authorized<PutUserPolicy>,
+) -> Result<NoOutput, ApiError> {
+    let (caller, input) = call.into_parts();
+    let account = &caller.principal.account;
+    let name = input.user_name.as_deref().unwrap_or_default();
+    ctx.commit(|view, change| {
+        let user = lookup::user(view, account, name)?;
+        holder::put_inline(
+            change,
+            user,
+            input.policy_name.as_deref().unwrap_or_default(),
+            input.policy_document.as_deref().unwrap_or_default(),
+        )
+    })
+    .await?;
+    Ok(NoOutput {})
+}
