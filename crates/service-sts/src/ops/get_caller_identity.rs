@@ -2,16 +2,22 @@
 
 use api_sts::ops::GetCallerIdentity;
 use api_sts::types::{GetCallerIdentityRequest, GetCallerIdentityResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
+use crate::StsContext;
+
 /// Nothing: everybody may know who they are.
-pub(crate) const fn resources(_context: &(), _input: &GetCallerIdentityRequest) -> Vec<String> {
+pub(crate) fn accesses(
+    _context: &StsContext,
+    _caller: &Caller,
+    _input: &GetCallerIdentityRequest,
+) -> Vec<Access> {
     Vec::new()
 }
 
 pub(crate) async fn execute(
-    _context: &(),
+    _context: &StsContext,
     call: Authorized<GetCallerIdentity>,
 ) -> Result<GetCallerIdentityResponse, ApiError> {
     let principal = &call.caller().principal;
