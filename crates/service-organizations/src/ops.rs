@@ -1,0 +1,35 @@
+//! One module per operation: what it is authorised on, and what it does.
+
+pub(crate) mod attach_policy;
+pub(crate) mod close_account;
+pub(crate) mod create_account;
+pub(crate) mod create_organization;
+pub(crate) mod create_organizational_unit;
+pub(crate) mod create_policy;
+pub(crate) mod delete_organization;
+pub(crate) mod delete_organizational_unit;
+pub(crate) mod delete_policy;
+pub(crate) mod describe_account;
+pub(crate) mod describe_create_account_status;
+pub(crate) mod describe_organization;
+pub(crate) mod describe_organizational_unit;
+pub(crate) mod describe_policy;
+pub(crate) mod detach_policy;
+pub(crate) mod disable_policy_type;
+pub(crate) mod enable_policy_type;
+pub(crate) mod list_accounts;
+pub(crate) mod list_accounts_for_parent;
+pub(crate) mod list_children;
+pub(crate) mod list_create_account_status;
+pub(crate) mod list_organizational_units_for_parent;
+pub(crate) mod list_parents;
+pub(crate) mod list_policies;
+pub(crate) mod list_policies_for_target;
+pub(crate) mod list_roots;
+pub(crate) mod list_tags_for_resource;
+pub(crate) mod list_targets_for_policy;
+pub(crate) mod move_account;
+pub(crate) mod tag_resource;
+pub(crate) mod untag_resource;
+pub(crate) mod update_organizational_unit;
+pub(crate) mod update_policy;
