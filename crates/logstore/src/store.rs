@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use base::Clock;
 
@@ -77,6 +77,9 @@ struct Inner {
     clock: Arc<dyn Clock>,
     limits: Limits,
     state: Mutex<State>,
+    /// The tags of groups that have any, once more: for those who may not wait for the disk, as
+    /// holders of the state do.
+    tags: RwLock<BTreeMap<String, BTreeMap<String, String>>>,
     /// How far the log is durable, and who is making it so.
     synced: Mutex<Synced>,
     synced_changed: Condvar,
@@ -156,6 +159,11 @@ impl LogStore {
         let lock = lock(directory)?;
         let state = load(directory, &segments, clock.now().as_epoch_ms(), limits)?;
         let below = state.wal.next_number();
+        let groups = state.contents.catalog.groups.iter();
+        let tags = groups
+            .filter(|(_, group)| !group.tags.is_empty())
+            .map(|(name, group)| (name.clone(), group.tags.clone()))
+            .collect();
         // What was read back must be as durable as what is acknowledged from now on.
         state.wal.file().sync_all().map_err(LogError::io("sync", state.wal.path()))?;
         Ok(Self {
@@ -165,6 +173,7 @@ impl LogStore {
                 clock,
                 limits,
                 state: Mutex::new(state),
+                tags: RwLock::new(tags),
                 synced: Mutex::new(Synced { below, in_progress: false }),
                 synced_changed: Condvar::new(),
                 _lock: lock,

@@ -143,6 +143,7 @@ impl Wal {
         self.file
             .write_all_at(&self.frame, self.length_bytes)
             .map_err(LogError::io("append to", &self.path))?;
+        crash_point::crash_point!("logstore.frame.written");
         self.length_bytes += self.frame.len() as u64;
         self.next_number += 1;
         // One huge batch must not hold its memory for ever.

@@ -4,13 +4,12 @@
 #![expect(clippy::print_stdout, reason = "its figures are its output")]
 
 use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use base::{ManualClock, Scope, SeededIds, Timestamp};
 use domain::ContainerInstance;
 use operation::{Call, Service as _};
-use policy::{Caller, Principal};
+use policy::Caller;
 use service_ecs::{EcsContext, EcsService, Placements, Registrations};
 use state::{Change, State};
 use store_redb::{Options, RedbStore};
@@ -32,12 +31,8 @@ async fn main() -> Outcome {
     let (state, follower) = State::open(Arc::new(store)).await?;
     tokio::spawn(follower.run());
     let scope = Scope { account: "123456789012".parse()?, region: "us-east-1".parse()? };
-    let caller = Caller {
-        principal: Arc::new(Principal::root(scope.account.clone())),
-        request_id: "00000000-0000-4000-8000-000000000000".into(),
-        source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        user_agent: None,
-    };
+    let now = Timestamp::from_epoch_ms(1_732_060_800_000);
+    let caller = Caller::root(scope.account.clone(), scope.region.clone(), now);
     let service = EcsService::new(EcsContext {
         state,
         clock: Arc::new(ManualClock::new(Timestamp::from_epoch_ms(1_732_060_800_000))),
@@ -79,7 +74,7 @@ async fn tasks(measured: &Arc<Measured>) -> Outcome {
     };
     call("CreateCluster", "{}").await;
     let started = call("RunTask", r#"{"taskDefinition": "one:7"}"#).await;
-    let started: serde_json::Value = serde_json::from_slice(&started.body)?;
+    let started: serde_json::Value = serde_json::from_slice(&started.response.body)?;
     let arn = started.pointer("/tasks/0/taskArn").and_then(serde_json::Value::as_str);
     let body = format!(r#"{{"tasks": ["{}"]}}"#, arn.ok_or("no task was started")?);
     let describe = |_| body.clone();
@@ -119,7 +114,7 @@ async fn run(
                 let body = body.clone().into();
                 let call = Call { operation, caller: measured.caller.clone(), body };
                 let response = measured.service.call(call).await;
-                failed = failed.saturating_add(usize::from(response.status != 200));
+                failed = failed.saturating_add(usize::from(response.response.status != 200));
             }
             failed
         }));

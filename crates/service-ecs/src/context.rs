@@ -51,8 +51,12 @@ impl EcsContext {
         for _ in 0..MAX_ATTEMPTS {
             let mut change = Change::new();
             let answer = build(&self.state.view(), &mut change)?;
+            crash_point::crash_point!("api.commit.wanted");
             match self.state.commit(change).await {
-                Ok(_) => return Ok(answer),
+                Ok(_) => {
+                    crash_point::crash_point!("api.commit.made");
+                    return Ok(answer);
+                }
                 Err(StateError::Conflict { .. }) => {}
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "change not made");

@@ -3,6 +3,7 @@
 //! `read/` turns wire types into domain records, `render/` turns records into wire types; no other
 //! module does either.
 
+mod access;
 mod arn;
 mod client_token;
 mod context;
@@ -17,7 +18,6 @@ mod protection;
 mod read;
 mod registrations;
 mod render;
-mod resource;
 mod rollout;
 mod tag;
 mod tagged;

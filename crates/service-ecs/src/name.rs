@@ -20,14 +20,6 @@ pub(crate) fn cluster_name(given: Option<&str>) -> &str {
     given.rsplit_once(":cluster/").map_or(given, |(_, name)| name)
 }
 
-/// The ARN that a call on a cluster is authorised on: as given, or made from the name.
-pub(crate) fn cluster_arn(scope: &Scope, given: Option<&str>) -> String {
-    match given.filter(|given| given.starts_with("arn:")) {
-        Some(given) => given.to_owned(),
-        None => arn::cluster(scope, cluster_name(given)),
-    }
-}
-
 /// Whether `name` may be the name of a `kind`: 1–255 letters, digits, underscores and hyphens.
 pub(crate) fn check(name: &str, kind: &str) -> Result<(), ApiError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

@@ -32,21 +32,22 @@ impl<'a> Tagged<'a> {
         let resource = name::parse_arn(scope, given, "")?;
         let (kind, path) = resource.split_once('/').unwrap_or((resource, ""));
         let (cluster, id) = name::in_cluster(kind, resource);
-        let here = |of: &str| cluster.is_none_or(|cluster| cluster == of);
+        // The old form of ARNs, without the cluster, is of the default cluster.
+        let cluster = cluster.unwrap_or(name::DEFAULT_CLUSTER);
         let found = match kind {
             "cluster" => {
                 let row = view.cluster(path).ok_or_else(cluster_not_found)?;
                 Some(Self::Cluster(row))
             }
             "container-instance" => {
-                let row = view.instance(id).filter(|row| here(&row.cluster));
+                let row = view.instance(id).filter(|row| row.cluster == cluster);
                 row.map(Self::ContainerInstance)
             }
             "service" => {
-                let row = view.service(cluster.unwrap_or(name::DEFAULT_CLUSTER), id);
+                let row = view.service(cluster, id);
                 row.map(Self::Service)
             }
-            "task" => view.task(id).filter(|row| here(&row.cluster)).map(Self::Task),
+            "task" => view.task(id).filter(|row| row.cluster == cluster).map(Self::Task),
             "task-definition" => {
                 let id = path.parse::<TaskDefinitionId>().ok();
                 id.and_then(|id| view.task_definition(&id)).map(Self::TaskDefinition)

@@ -5,6 +5,9 @@
 //! - `{"task": {…}}`: changes members of every task's record, as a node's report does.
 
 #[cfg(test)]
+#[path = "goldens/authorisation.rs"]
+mod authorisation;
+#[cfg(test)]
 #[path = "goldens/cases.rs"]
 mod cases;
 #[cfg(test)]

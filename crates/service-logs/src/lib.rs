@@ -1,5 +1,6 @@
 //! The operations of CloudWatch Logs: one file each in `ops/`, registered in one line each here.
 
+mod access;
 mod context;
 mod error;
 mod name;

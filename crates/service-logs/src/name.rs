@@ -12,8 +12,8 @@ pub(crate) fn group_arn(scope: &Scope, group: &str) -> String {
     scope.arn("logs", format_args!("{GROUP_PREFIX}{group}"))
 }
 
-/// The same with `:*`, which stands for its streams: what policies name.
-pub(crate) fn group_arn_in_policies(scope: &Scope, group: &str) -> String {
+/// The same with `:*`, which stands for its streams: what answers name.
+pub(crate) fn group_arn_with_streams(scope: &Scope, group: &str) -> String {
     scope.arn("logs", format_args!("{GROUP_PREFIX}{group}:*"))
 }
 
@@ -69,18 +69,5 @@ pub(crate) fn group_by_arn(scope: &Scope, text: &str) -> Result<String, ApiError
         Ok(name)
     } else {
         Err(group_not_found())
-    }
-}
-
-/// What policy has to decide on for a group given by name or identifier.
-pub(crate) fn group_resource(
-    scope: &Scope,
-    name: Option<&str>,
-    identifier: Option<&str>,
-) -> Vec<String> {
-    match name.or(identifier) {
-        Some(arn) if arn.starts_with("arn:") => vec![format!("{arn}:*")],
-        Some(name) => vec![group_arn_in_policies(scope, name)],
-        None => Vec::new(),
     }
 }

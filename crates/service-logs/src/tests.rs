@@ -1,11 +1,10 @@
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use base::{Clock, ManualClock, Scope, Timestamp};
 use bytes::Bytes;
 use logstore::LogStore;
 use operation::{Call, Service};
-use policy::{Caller, Principal};
+use policy::Caller;
 use serde_json::{Value, json};
 
 use crate::{LogsContext, LogsService};
@@ -40,14 +39,13 @@ impl World {
     }
 
     async fn call(&self, operation: &'static str, input: Value) -> (u16, Value) {
-        let caller = Caller {
-            principal: Arc::new(Principal::root("123456789012".parse().unwrap())),
-            request_id: "id".into(),
-            source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            user_agent: None,
-        };
+        let caller = Caller::root(
+            "123456789012".parse().unwrap(),
+            "us-east-1".parse().unwrap(),
+            Timestamp::default(),
+        );
         let body = Bytes::from(input.to_string());
-        let response = self.service.call(Call { operation, caller, body }).await;
+        let response = self.service.call(Call { operation, caller, body }).await.response;
         (response.status, serde_json::from_slice(&response.body).unwrap_or(Value::Null))
     }
 

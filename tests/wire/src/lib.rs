@@ -5,25 +5,49 @@
 //!
 //! - `{"call": "CreateCluster", "request": {…}, "status": 200, "response": {…}}`; instead of
 //!   `request`, `body` is a text that may be no JSON; a text `$STEP/POINTER` in a request stands for
-//!   that part of an earlier answer: `$2/tasks/0/taskArn`. An answer that is no JSON is a text;
+//!   that part of an earlier answer: `$2/tasks/0/taskArn`. An answer that is no JSON is a text. For
+//!   an awsQuery service the members of `request` become a form, `Action` and `Version` included:
+//!   lists as `Tags.member.1.Key`, and `$STEP/POINTER` names elements of the XML answer:
+//!   `$2/CreateAccessKeyResponse/CreateAccessKeyResult/AccessKey/AccessKeyId`;
+//! - `"as": {…}` in a call says who calls instead of the account's root, at the time of the case:
+//!   - `"user": "ann"`, or `"role": "deploy"` with `"session": "s"`; with a path: `"team/ann"`.
+//!     Neither is the root, `"anonymous": true` is nobody, `"account"` is another account;
+//!   - `"policies": [DOCUMENT, …]` are its identity policies; `"boundary": DOCUMENT`,
+//!     `"session_policies": [DOCUMENT, …]`, `"service_control": [[DOCUMENT, …], …]` the others.
+//!     Without `policies` nothing is allowed;
+//!   - `"tags": {"team": "blue"}`, `"source_ip": "10.0.0.1"`, `"source_vpce": "vpce-task-link"`,
+//!     `"user_agent"`, `"secure_transport": true`, `"mfa_age_ms": 1000`,
+//!     `"issued_age_ms": 1000`, `"source_identity"`, `"access_key_id"`, and `"time_ms"` since
+//!     the epoch instead of the time of the case. The caller need not be known to the service;
+//! - `"replay": false` in a call keeps it out of [`every_operation_can_be_denied`], for an answer
+//!   that depends on who asks;
 //! - `{"advance_ms": 1000}` moves the time;
 //! - any other member is the service's own way to bring about a state; see its [`World`].
+//!
+//! Nobody writes denials by hand: [`every_operation_can_be_denied`] replays the recorded successes
+//! as callers that may not, and as one that may do exactly what the call says it needs.
 //!
 //! With `UPDATE_GOLDENS=1`, statuses and responses are written instead of compared: read the
 //! difference before you keep it.
 
+mod answer;
+mod caller;
+mod denial;
+mod query;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use base::{ManualClock, Scope, Timestamp};
-use operation::{Call, Service};
-use policy::{Caller, Principal};
+use base::{Clock, ManualClock, Scope, Timestamp};
+use operation::{Call, Outcome, Service};
+use policy::Caller;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wire::Response;
+use wire::{Protocol, Response};
+
+use crate::caller::Identity;
+pub use crate::denial::every_operation_can_be_denied;
 
 /// When every case begins: 2024-11-20T00:00:00Z.
 pub const START: Timestamp = Timestamp::from_epoch_ms(1_732_060_800_000);
@@ -56,17 +80,37 @@ pub trait World {
 /// # Panics
 /// When the service does not know the operation.
 pub async fn call(service: &dyn Service, operation: &str, body: String) -> Response {
+    let scope = scope();
+    let caller = Caller::root(scope.account, scope.region, START);
+    call_as(service, operation, body, caller).await.response
+}
+
+/// Calls `operation` of `service` with `body`, as `caller`.
+///
+/// # Panics
+/// When the service does not know the operation.
+pub async fn call_as(
+    service: &dyn Service,
+    operation: &str,
+    body: String,
+    caller: Caller,
+) -> Outcome {
     let info = match service.api().operation(operation) {
         Ok(info) => info,
         Err(error) => fail(&error.to_string()),
     };
-    let caller = Caller {
-        principal: Arc::new(Principal::root(scope().account)),
-        request_id: "00000000-0000-4000-8000-000000000000".into(),
-        source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        user_agent: None,
-    };
     service.call(Call { operation: info.name, caller, body: body.into() }).await
+}
+
+/// The caller that the member `as` of a step describes, at [`START`].
+///
+/// # Panics
+/// When it is not one.
+pub fn caller(description: Value) -> Caller {
+    match serde_json::from_value::<Identity>(description) {
+        Ok(identity) => identity.caller(START),
+        Err(error) => fail(&error.to_string()),
+    }
 }
 
 /// One step of a case.
@@ -76,6 +120,10 @@ struct Step {
     advance_ms: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     call: Option<String>,
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    identity: Option<Identity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replay: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +134,38 @@ struct Step {
     response: Option<Value>,
     #[serde(flatten)]
     set_up: BTreeMap<String, Value>,
+}
+
+impl Step {
+    /// What is sent, with references to the answers of `done` resolved.
+    fn body(&self, service: &dyn Service, operation: &str, done: &[Self]) -> String {
+        if let Some(body) = &self.body {
+            return body.clone();
+        }
+        let request = self.request.clone().map(|request| resolve(request, done));
+        match (service.api().protocol, request) {
+            (_, None) => String::new(),
+            (Protocol::AwsJson1_0 | Protocol::AwsJson1_1, Some(request)) => request.to_string(),
+            (Protocol::AwsQuery, Some(request)) => {
+                query::form(operation, service.api().api_version, &request)
+            }
+        }
+    }
+
+    /// Who calls at the time of `world`.
+    fn caller(&self, world: &impl World) -> Caller {
+        self.identity.clone().unwrap_or_default().caller(world.clock().now())
+    }
+
+    /// Brings about the state that the step starts from.
+    async fn prepare(&self, world: &impl World) {
+        if let Some(milliseconds) = self.advance_ms {
+            world.clock().advance_ms(milliseconds);
+        }
+        for (name, members) in &self.set_up {
+            world.set_up(name, members).await;
+        }
+    }
 }
 
 #[expect(clippy::panic, reason = "this crate is used by tests only")]
@@ -125,9 +205,8 @@ fn resolve(request: Value, done: &[Step]) -> Value {
             let Some((step, (_, pointer))) = step.zip(reference) else {
                 return Value::String(text);
             };
-            let answer = step.response.as_ref().and_then(|all| all.pointer(&format!("/{pointer}")));
-            match answer {
-                Some(answer) => answer.clone(),
+            match step.response.as_ref().and_then(|all| answer::part(all, pointer)) {
+                Some(answer) => answer,
                 None => fail(&format!("`{text}` is nothing that was answered")),
             }
         }
@@ -149,16 +228,11 @@ async fn run(world: &impl World, steps: &[Step]) -> Vec<Step> {
     let mut done = Vec::new();
     for step in steps {
         let mut step = step.clone();
-        if let Some(milliseconds) = step.advance_ms {
-            world.clock().advance_ms(milliseconds);
-        }
-        for (name, members) in &step.set_up {
-            world.set_up(name, members).await;
-        }
+        step.prepare(world).await;
         if let Some(operation) = &step.call {
-            let request = step.request.clone().map(|request| resolve(request, &done).to_string());
-            let body = step.body.clone().or(request).unwrap_or_default();
-            let response = call(world.service(), operation, body).await;
+            let body = step.body(world.service(), operation, &done);
+            let caller = step.caller(world);
+            let response = call_as(world.service(), operation, body, caller).await.response;
             step.status = Some(response.status);
             step.response = Some(text_or_json(&response.body));
         }

@@ -193,6 +193,7 @@ impl LogStore {
                 frame.push(KIND_CHANGE);
                 frame.extend_from_slice(&encoded);
             })?;
+            self.note_tags(&change);
             state.contents.apply(change);
             number + 1
         };

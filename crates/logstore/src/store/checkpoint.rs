@@ -75,11 +75,14 @@ impl LogStore {
         let directory = &self.inner.directory;
         let State { contents, wal, stopped, .. } = state;
         contents.flush_all()?;
+        crash_point::crash_point!("logstore.blocks.written");
         contents.sync_segments()?;
+        crash_point::crash_point!("logstore.segments.synced");
         let next_number = wal.next_number();
         let (old_wal, old_first_frame) = (contents.catalog.wal, contents.catalog.wal_first_frame);
         let path = wal_path(directory, old_wal + 1);
         let new_wal = Wal::create(path, next_number, self.inner.limits.wal_bytes)?;
+        crash_point::crash_point!("logstore.log.begun");
         contents.catalog.wal = old_wal + 1;
         contents.catalog.wal_first_frame = next_number;
         let prepared = match contents.catalog.prepare(directory) {
@@ -96,6 +99,7 @@ impl LogStore {
             *stopped = Some(error.to_string());
             return Err(error);
         }
+        crash_point::crash_point!("logstore.catalog.replaced");
         discard(wal.path());
         *wal = new_wal;
         let mut synced = self.inner.synced.lock().unwrap_or_else(PoisonError::into_inner);

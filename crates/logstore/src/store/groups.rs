@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::PoisonError;
 
 use super::append::is_offered;
 use super::{Contents, LogStore};
@@ -127,6 +128,29 @@ impl LogStore {
             left.retain(|key, _| !keys.contains(key));
             Ok(Some(Change::SetTags { name: name.to_owned(), tags: left }))
         })
+    }
+
+    /// The tags of a group, none when it is not there. Never waits for the disk.
+    pub fn tags_of(&self, name: &str) -> BTreeMap<String, String> {
+        let tags = self.inner.tags.read().unwrap_or_else(PoisonError::into_inner);
+        tags.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Keeps what [`LogStore::tags_of`] answers in step with a change under way.
+    pub(super) fn note_tags(&self, change: &Change) {
+        let (name, new) = match change {
+            Change::CreateGroup { name, tags, .. } | Change::SetTags { name, tags } => (name, tags),
+            Change::DeleteGroup { name } => (name, &BTreeMap::new()),
+            Change::SetRetention { .. }
+            | Change::CreateStream { .. }
+            | Change::DeleteStream { .. } => return,
+        };
+        let mut tags = self.inner.tags.write().unwrap_or_else(PoisonError::into_inner);
+        if new.is_empty() {
+            tags.remove(name);
+        } else {
+            tags.insert(name.clone(), new.clone());
+        }
     }
 
     /// Describes one group.

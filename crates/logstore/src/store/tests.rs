@@ -118,6 +118,10 @@ fn groups_and_streams_are_created_described_and_deleted_for_good() {
     assert!(matches!(store.set_retention("b", Some(8)), Err(LogError::Retention(8))));
     store.tag("a", BTreeMap::from([("x".into(), "1".into()), ("y".into(), "2".into())])).unwrap();
     store.untag("a", &["x".to_owned()]).unwrap();
+    assert_eq!(
+        (store.tags_of("a").len(), store.tags_of("b"), store.tags_of("c").len()),
+        (1, tags.clone(), 0)
+    );
     for stream in ["s2", "s1", "t"] {
         store.create_stream("a", stream).unwrap();
     }
@@ -128,6 +132,7 @@ fn groups_and_streams_are_created_described_and_deleted_for_good() {
     let page = store.groups(|_| true, None, 1);
     assert_eq!((page.groups[0].name.as_str(), page.more), ("a", true));
     assert_eq!(page.groups[0].tags, BTreeMap::from([("y".to_owned(), "2".to_owned())]));
+    assert_eq!(store.tags_of("a"), page.groups[0].tags);
     let page = store.groups(|_| true, Some("a"), 1);
     assert_eq!((page.groups[0].name.as_str(), page.more), ("b", false));
     assert_eq!((page.groups[0].retention_days, &page.groups[0].tags), (Some(7), &tags));

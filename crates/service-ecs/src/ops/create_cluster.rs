@@ -3,14 +3,18 @@
 use api_ecs::ops::CreateCluster;
 use api_ecs::types::{CreateClusterRequest, CreateClusterResponse};
 use domain::{Cluster, ClusterStatus};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::error::invalid_parameter;
-use crate::{EcsContext, name, read, render, tag};
+use crate::{EcsContext, access, name, read, render, tag};
 
-pub(crate) fn resources(_ctx: &EcsContext, _input: &CreateClusterRequest) -> Vec<String> {
-    vec!["*".to_owned()]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &CreateClusterRequest,
+) -> Vec<Access> {
+    access::create_cluster::<CreateCluster>(ctx, input)
 }
 
 pub(crate) async fn execute(

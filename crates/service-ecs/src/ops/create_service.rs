@@ -3,7 +3,7 @@
 use api_ecs::ops::CreateService;
 use api_ecs::types::{self, CreateServiceRequest, CreateServiceResponse};
 use domain::{LaunchType, SchedulingStrategy, Service, ServiceStatus, Tags, TaskDefinition};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use state::{Change, View};
 use wire::ApiError;
 
@@ -12,11 +12,14 @@ use crate::error::invalid_parameter;
 use crate::read::placement::Placement;
 use crate::read::service::refuse_unsupported;
 use crate::read::{self, launch};
-use crate::{EcsContext, document, name, render, resource, rollout, tag};
+use crate::{EcsContext, access, document, name, render, rollout, tag};
 
-pub(crate) fn resources(ctx: &EcsContext, input: &CreateServiceRequest) -> Vec<String> {
-    let service = input.service_name.as_deref().unwrap_or_default();
-    vec![resource::in_cluster(&ctx.scope, "service", input.cluster.as_deref(), service)]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &CreateServiceRequest,
+) -> Vec<Access> {
+    access::create_service(ctx, &ctx.state.view(), input)
 }
 
 pub(crate) async fn execute(
@@ -25,8 +28,15 @@ pub(crate) async fn execute(
 ) -> Result<CreateServiceResponse, ApiError> {
     let created_by = &call.caller().principal.arn;
     let creation = Creation::read(call.input())?;
-    let service =
-        ctx.commit(|view, change| creation.perform(ctx, created_by, view, change)).await?;
+    let input = call.input();
+    let service = ctx
+        .commit(|view, change| {
+            let needed = || access::create_service(ctx, view, input);
+            let definition = input.task_definition.as_deref();
+            access::ask_again::<CreateService>(call.caller(), definition, needed)?;
+            creation.perform(ctx, created_by, view, change)
+        })
+        .await?;
     Ok(CreateServiceResponse { service: Some(service) })
 }
 

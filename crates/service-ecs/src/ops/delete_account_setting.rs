@@ -2,14 +2,18 @@
 
 use api_ecs::ops::DeleteAccountSetting;
 use api_ecs::types::{DeleteAccountSettingRequest, DeleteAccountSettingResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::read::account_setting;
-use crate::{EcsContext, render};
+use crate::{EcsContext, access, render};
 
-pub(crate) fn resources(_ctx: &EcsContext, _input: &DeleteAccountSettingRequest) -> Vec<String> {
-    vec!["*".to_owned()]
+pub(crate) fn accesses(
+    _ctx: &EcsContext,
+    _caller: &Caller,
+    input: &DeleteAccountSettingRequest,
+) -> Vec<Access> {
+    vec![access::account_setting::<DeleteAccountSetting>(input.name.as_ref())]
 }
 
 pub(crate) async fn execute(
@@ -18,7 +22,7 @@ pub(crate) async fn execute(
 ) -> Result<DeleteAccountSettingResponse, ApiError> {
     let input = call.input();
     let name = account_setting::name(input.name.as_ref())?;
-    let caller = &call.caller().principal.arn;
+    let caller = &call.caller().principal;
     let principal = account_setting::principal(&ctx.scope, input.principal_arn.as_deref(), caller)?;
     ctx.commit(|view, change| {
         if let Some(row) = view.account_setting(name, &principal) {

@@ -2,15 +2,28 @@
 
 use api_ecs::ops::DeleteAttributes;
 use api_ecs::types::{Attribute, DeleteAttributesRequest, DeleteAttributesResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use super::put_attributes::targets;
+use crate::access::Kind;
 use crate::read::attribute;
-use crate::{EcsContext, arn, name};
+use crate::{EcsContext, access, arn, name};
 
-pub(crate) fn resources(ctx: &EcsContext, input: &DeleteAttributesRequest) -> Vec<String> {
-    vec![name::cluster_arn(&ctx.scope, input.cluster.as_deref())]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &DeleteAttributesRequest,
+) -> Vec<Access> {
+    let given = input.attributes.iter().flatten();
+    let targets: Vec<String> = given.map(|one| one.target_id.clone().unwrap_or_default()).collect();
+    let cluster = input.cluster.as_deref();
+    access::each_in_cluster::<DeleteAttributes>(
+        ctx,
+        Kind::ContainerInstance,
+        cluster,
+        Some(&targets),
+    )
 }
 
 pub(crate) async fn execute(

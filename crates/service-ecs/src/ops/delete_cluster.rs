@@ -7,14 +7,18 @@ use api_ecs::errors::{
 use api_ecs::ops::DeleteCluster;
 use api_ecs::types::{DeleteClusterRequest, DeleteClusterResponse};
 use domain::{ClusterStatus, ContainerInstanceStatus, ServiceStatus};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use state::View;
 use wire::ApiError;
 
-use crate::{EcsContext, name, render};
+use crate::{EcsContext, access, name, render};
 
-pub(crate) fn resources(ctx: &EcsContext, input: &DeleteClusterRequest) -> Vec<String> {
-    vec![name::cluster_arn(&ctx.scope, input.cluster.as_deref())]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &DeleteClusterRequest,
+) -> Vec<Access> {
+    vec![access::cluster::<DeleteCluster>(ctx, input.cluster.as_deref())]
 }
 
 pub(crate) async fn execute(

@@ -3,15 +3,20 @@
 use api_ecs::ops::DeleteService;
 use api_ecs::types::{DeleteServiceRequest, DeleteServiceResponse};
 use domain::{SchedulingStrategy, ServiceStatus};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
+use crate::access::Kind;
 use crate::error::{invalid_parameter, service_not_found};
-use crate::{EcsContext, name, render, resource};
+use crate::{EcsContext, access, name, render};
 
-pub(crate) fn resources(ctx: &EcsContext, input: &DeleteServiceRequest) -> Vec<String> {
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &DeleteServiceRequest,
+) -> Vec<Access> {
     let service = input.service.as_deref().unwrap_or_default();
-    vec![resource::in_cluster(&ctx.scope, "service", input.cluster.as_deref(), service)]
+    vec![access::in_cluster::<DeleteService>(ctx, Kind::Service, input.cluster.as_deref(), service)]
 }
 
 pub(crate) async fn execute(

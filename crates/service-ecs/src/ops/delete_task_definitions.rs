@@ -3,21 +3,23 @@
 use api_ecs::ops::DeleteTaskDefinitions;
 use api_ecs::types::{DeleteTaskDefinitionsRequest, DeleteTaskDefinitionsResponse, Failure};
 use domain::{TaskDefinition, TaskDefinitionStatus};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use state::{Change, View};
 use wire::ApiError;
 
 use crate::error::invalid_parameter;
-use crate::{EcsContext, arn, name, render, resource};
+use crate::{EcsContext, access, arn, name, render};
 
 /// The most revisions of one call.
 const MAX_DEFINITIONS: usize = 10;
 
-pub(crate) fn resources(ctx: &EcsContext, input: &DeleteTaskDefinitionsRequest) -> Vec<String> {
-    let given = input.task_definitions.as_deref().unwrap_or_default();
-    let view = ctx.state.view();
-    let arns = given.iter().map(|one| resource::task_definition(&view, &ctx.scope, Some(one)));
-    arns.collect()
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &DeleteTaskDefinitionsRequest,
+) -> Vec<Access> {
+    let given = input.task_definitions.as_deref();
+    access::task_definition_by_revision::<DeleteTaskDefinitions>(ctx, given)
 }
 
 pub(crate) async fn execute(

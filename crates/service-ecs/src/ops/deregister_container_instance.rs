@@ -5,12 +5,12 @@ use api_ecs::types::{
     self, DeregisterContainerInstanceRequest, DeregisterContainerInstanceResponse,
 };
 use domain::{ContainerInstance, ContainerInstanceStatus, DesiredStatus, StopCode};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use state::{Change, Row, View};
 use wire::ApiError;
 
 use crate::error::{client_exception, invalid_parameter};
-use crate::{EcsContext, name, render};
+use crate::{EcsContext, access, name, render};
 
 /// How many tasks one change stops: each takes two of the store's 128 operations.
 const TASKS_PER_CHANGE: usize = 50;
@@ -18,11 +18,12 @@ const TASKS_PER_CHANGE: usize = 50;
 /// What the tasks of a deregistered instance say.
 const STOPPED_REASON: &str = "Container instance deregistration forced by user";
 
-pub(crate) fn resources(
+pub(crate) fn accesses(
     ctx: &EcsContext,
+    _caller: &Caller,
     input: &DeregisterContainerInstanceRequest,
-) -> Vec<String> {
-    vec![name::cluster_arn(&ctx.scope, input.cluster.as_deref())]
+) -> Vec<Access> {
+    vec![access::cluster::<DeregisterContainerInstance>(ctx, input.cluster.as_deref())]
 }
 
 pub(crate) async fn execute(

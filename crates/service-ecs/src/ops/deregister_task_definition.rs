@@ -3,17 +3,18 @@
 use api_ecs::ops::DeregisterTaskDefinition;
 use api_ecs::types::{DeregisterTaskDefinitionRequest, DeregisterTaskDefinitionResponse};
 use domain::TaskDefinitionStatus;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::error::client_exception;
 use crate::{EcsContext, name, render};
 
-pub(crate) fn resources(
+pub(crate) fn accesses(
     _ctx: &EcsContext,
+    _caller: &Caller,
     _input: &DeregisterTaskDefinitionRequest,
-) -> Vec<String> {
-    vec!["*".to_owned()]
+) -> Vec<Access> {
+    vec![Access::of::<DeregisterTaskDefinition>("*")]
 }
 
 pub(crate) async fn execute(

@@ -2,19 +2,22 @@
 
 use api_ecs::ops::DescribeClusters;
 use api_ecs::types::{DescribeClustersRequest, DescribeClustersResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::error::invalid_parameter;
 use crate::render::failure;
-use crate::{EcsContext, arn, name, render};
+use crate::{EcsContext, access, arn, name, render};
 
 /// The most clusters of one call.
 const MAX_CLUSTERS: usize = 100;
 
-pub(crate) fn resources(ctx: &EcsContext, input: &DescribeClustersRequest) -> Vec<String> {
-    let given = named(input).into_iter();
-    given.map(|given| name::cluster_arn(&ctx.scope, Some(given))).collect()
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &DescribeClustersRequest,
+) -> Vec<Access> {
+    access::clusters::<DescribeClusters>(ctx, input.clusters.as_deref())
 }
 
 pub(crate) async fn execute(

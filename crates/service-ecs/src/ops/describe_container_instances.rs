@@ -2,26 +2,29 @@
 
 use api_ecs::ops::DescribeContainerInstances;
 use api_ecs::types::{DescribeContainerInstancesRequest, DescribeContainerInstancesResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
+use crate::access::Kind;
 use crate::error::invalid_parameter;
 use crate::render::failure;
-use crate::{EcsContext, name, render, resource};
+use crate::{EcsContext, access, name, render};
 
 /// The most instances of one call.
 const MAX_INSTANCES: usize = 100;
 
-pub(crate) fn resources(
+pub(crate) fn accesses(
     ctx: &EcsContext,
+    _caller: &Caller,
     input: &DescribeContainerInstancesRequest,
-) -> Vec<String> {
-    let given = input.container_instances.as_deref().unwrap_or_default();
-    let cluster = input.cluster.as_deref();
-    let arns = given
-        .iter()
-        .map(|one| resource::in_cluster(&ctx.scope, "container-instance", cluster, one));
-    arns.collect()
+) -> Vec<Access> {
+    let (cluster, given) = (input.cluster.as_deref(), input.container_instances.as_deref());
+    access::each_in_cluster::<DescribeContainerInstances>(
+        ctx,
+        Kind::ContainerInstance,
+        cluster,
+        given,
+    )
 }
 
 pub(crate) async fn execute(

@@ -2,20 +2,22 @@
 
 use api_ecs::ops::DescribeServiceDeployments;
 use api_ecs::types::{DescribeServiceDeploymentsRequest, DescribeServiceDeploymentsResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::error::invalid_parameter;
-use crate::{EcsContext, name, render};
+use crate::{EcsContext, access, name, render};
 
 /// The most ARNs of one call.
 pub(crate) const MAX_ARNS: usize = 20;
 
-pub(crate) fn resources(
-    _ctx: &EcsContext,
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
     input: &DescribeServiceDeploymentsRequest,
-) -> Vec<String> {
-    input.service_deployment_arns.clone().unwrap_or_default()
+) -> Vec<Access> {
+    let given = input.service_deployment_arns.as_deref().unwrap_or_default();
+    access::parts_of_services::<DescribeServiceDeployments>(ctx, "service-deployment", given)
 }
 
 pub(crate) async fn execute(

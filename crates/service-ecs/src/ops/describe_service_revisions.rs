@@ -2,14 +2,19 @@
 
 use api_ecs::ops::DescribeServiceRevisions;
 use api_ecs::types::{DescribeServiceRevisionsRequest, DescribeServiceRevisionsResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use super::describe_service_deployments::check_arns;
-use crate::{EcsContext, name, render};
+use crate::{EcsContext, access, name, render};
 
-pub(crate) fn resources(_ctx: &EcsContext, input: &DescribeServiceRevisionsRequest) -> Vec<String> {
-    input.service_revision_arns.clone().unwrap_or_default()
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &DescribeServiceRevisionsRequest,
+) -> Vec<Access> {
+    let given = input.service_revision_arns.as_deref().unwrap_or_default();
+    access::parts_of_services::<DescribeServiceRevisions>(ctx, "service-revision", given)
 }
 
 pub(crate) async fn execute(

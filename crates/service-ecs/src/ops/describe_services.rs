@@ -2,19 +2,23 @@
 
 use api_ecs::ops::DescribeServices;
 use api_ecs::types::{DescribeServicesRequest, DescribeServicesResponse, ServiceField};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
+use crate::access::Kind;
 use crate::error::invalid_parameter;
-use crate::{EcsContext, arn, name, render, resource};
+use crate::{EcsContext, access, arn, name, render};
 
 /// The most services of one call.
 const MAX_SERVICES: usize = 10;
 
-pub(crate) fn resources(ctx: &EcsContext, input: &DescribeServicesRequest) -> Vec<String> {
-    let cluster = input.cluster.as_deref();
-    let services = input.services.iter().flatten();
-    services.map(|service| resource::in_cluster(&ctx.scope, "service", cluster, service)).collect()
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &DescribeServicesRequest,
+) -> Vec<Access> {
+    let (cluster, given) = (input.cluster.as_deref(), input.services.as_deref());
+    access::each_in_cluster::<DescribeServices>(ctx, Kind::Service, cluster, given)
 }
 
 pub(crate) async fn execute(

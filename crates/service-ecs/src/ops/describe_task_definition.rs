@@ -6,13 +6,17 @@ use api_ecs::ops::DescribeTaskDefinition;
 use api_ecs::types::{
     DescribeTaskDefinitionRequest, DescribeTaskDefinitionResponse, TaskDefinitionField,
 };
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::{EcsContext, name, render, tag};
 
-pub(crate) fn resources(_ctx: &EcsContext, _input: &DescribeTaskDefinitionRequest) -> Vec<String> {
-    vec!["*".to_owned()]
+pub(crate) fn accesses(
+    _ctx: &EcsContext,
+    _caller: &Caller,
+    _input: &DescribeTaskDefinitionRequest,
+) -> Vec<Access> {
+    vec![Access::of::<DescribeTaskDefinition>("*")]
 }
 
 pub(crate) async fn execute(

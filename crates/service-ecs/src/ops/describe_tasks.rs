@@ -2,19 +2,23 @@
 
 use api_ecs::ops::DescribeTasks;
 use api_ecs::types::{DescribeTasksRequest, DescribeTasksResponse, TaskField};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
+use crate::access::Kind;
 use crate::error::invalid_parameter;
-use crate::{EcsContext, arn, name, render, resource};
+use crate::{EcsContext, access, arn, name, render};
 
 /// The most tasks of one call.
 pub(crate) const MAX_TASKS: usize = 100;
 
-pub(crate) fn resources(ctx: &EcsContext, input: &DescribeTasksRequest) -> Vec<String> {
-    let cluster = input.cluster.as_deref();
-    let tasks = input.tasks.iter().flatten();
-    tasks.map(|task| resource::in_cluster(&ctx.scope, "task", cluster, task)).collect()
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &DescribeTasksRequest,
+) -> Vec<Access> {
+    let (cluster, given) = (input.cluster.as_deref(), input.tasks.as_deref());
+    access::each_in_cluster::<DescribeTasks>(ctx, Kind::Task, cluster, given)
 }
 
 pub(crate) async fn execute(

@@ -2,16 +2,20 @@
 
 use api_ecs::ops::GetTaskProtection;
 use api_ecs::types::{GetTaskProtectionRequest, GetTaskProtectionResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use super::describe_tasks::MAX_TASKS;
-use crate::{EcsContext, name, protection, resource};
+use crate::access::Kind;
+use crate::{EcsContext, access, name, protection};
 
-pub(crate) fn resources(ctx: &EcsContext, input: &GetTaskProtectionRequest) -> Vec<String> {
-    let cluster = input.cluster.as_deref();
-    let tasks = input.tasks.iter().flatten();
-    tasks.map(|task| resource::in_cluster(&ctx.scope, "task", cluster, task)).collect()
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &GetTaskProtectionRequest,
+) -> Vec<Access> {
+    let (cluster, given) = (input.cluster.as_deref(), input.tasks.as_deref());
+    access::each_in_cluster::<GetTaskProtection>(ctx, Kind::Task, cluster, given)
 }
 
 pub(crate) async fn execute(

@@ -3,7 +3,7 @@
 use api_ecs::ops::ListAccountSettings;
 use api_ecs::types::{ListAccountSettingsRequest, ListAccountSettingsResponse};
 use domain::SETTING_DEFAULTS;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::error::invalid_parameter;
@@ -11,8 +11,12 @@ use crate::page::page;
 use crate::read::account_setting;
 use crate::{EcsContext, render};
 
-pub(crate) fn resources(_ctx: &EcsContext, _input: &ListAccountSettingsRequest) -> Vec<String> {
-    vec!["*".to_owned()]
+pub(crate) fn accesses(
+    _ctx: &EcsContext,
+    _caller: &Caller,
+    _input: &ListAccountSettingsRequest,
+) -> Vec<Access> {
+    vec![Access::of::<ListAccountSettings>("*")]
 }
 
 pub(crate) async fn execute(
@@ -24,7 +28,7 @@ pub(crate) async fn execute(
     if input.value.is_some() && wanted.is_none() {
         return Err(invalid_parameter("A value needs the name of a setting."));
     }
-    let caller = &call.caller().principal.arn;
+    let caller = &call.caller().principal;
     let principal = account_setting::principal(&ctx.scope, input.principal_arn.as_deref(), caller)?;
     let effective = input.effective_settings == Some(true);
     let view = ctx.state.view();

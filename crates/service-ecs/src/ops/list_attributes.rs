@@ -3,15 +3,19 @@
 use api_ecs::ops::ListAttributes;
 use api_ecs::types::{Attribute, ListAttributesRequest, ListAttributesResponse};
 use domain::ContainerInstanceStatus;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::error::invalid_parameter;
 use crate::page::page;
-use crate::{EcsContext, arn, name};
+use crate::{EcsContext, access, arn, name};
 
-pub(crate) fn resources(ctx: &EcsContext, input: &ListAttributesRequest) -> Vec<String> {
-    vec![name::cluster_arn(&ctx.scope, input.cluster.as_deref())]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &ListAttributesRequest,
+) -> Vec<Access> {
+    vec![access::cluster::<ListAttributes>(ctx, input.cluster.as_deref())]
 }
 
 pub(crate) async fn execute(

@@ -3,14 +3,18 @@
 use api_ecs::ops::ListClusters;
 use api_ecs::types::{ListClustersRequest, ListClustersResponse};
 use domain::ClusterStatus;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::page::page;
 use crate::{EcsContext, arn};
 
-pub(crate) fn resources(_ctx: &EcsContext, _input: &ListClustersRequest) -> Vec<String> {
-    vec!["*".to_owned()]
+pub(crate) fn accesses(
+    _ctx: &EcsContext,
+    _caller: &Caller,
+    _input: &ListClustersRequest,
+) -> Vec<Access> {
+    vec![Access::of::<ListClusters>("*")]
 }
 
 pub(crate) async fn execute(

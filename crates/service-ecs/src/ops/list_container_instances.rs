@@ -3,17 +3,21 @@
 use api_ecs::ops::ListContainerInstances;
 use api_ecs::types::{ListContainerInstancesRequest, ListContainerInstancesResponse};
 use domain::{ContainerInstance, ContainerInstanceStatus, Task};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use scheduler::Query;
 use state::View;
 use wire::ApiError;
 
 use crate::error::invalid_parameter;
 use crate::page::page;
-use crate::{EcsContext, arn, name};
+use crate::{EcsContext, access, arn, name};
 
-pub(crate) fn resources(ctx: &EcsContext, input: &ListContainerInstancesRequest) -> Vec<String> {
-    vec![name::cluster_arn(&ctx.scope, input.cluster.as_deref())]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &ListContainerInstancesRequest,
+) -> Vec<Access> {
+    vec![access::cluster::<ListContainerInstances>(ctx, input.cluster.as_deref())]
 }
 
 pub(crate) async fn execute(

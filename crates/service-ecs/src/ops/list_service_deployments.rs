@@ -3,20 +3,30 @@
 use api_ecs::ops::ListServiceDeployments;
 use api_ecs::types::{ListServiceDeploymentsRequest, ListServiceDeploymentsResponse};
 use domain::ServiceDeployment;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
+use crate::access::Kind;
 use crate::error::service_not_found;
 use crate::page::page;
-use crate::{EcsContext, name, render, resource};
+use crate::{EcsContext, access, name, render};
 
 /// The most deployments on a page, and what a page has when nothing is asked.
 const MAX_RESULTS: usize = 100;
 const DEFAULT_RESULTS: i32 = 20;
 
-pub(crate) fn resources(ctx: &EcsContext, input: &ListServiceDeploymentsRequest) -> Vec<String> {
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &ListServiceDeploymentsRequest,
+) -> Vec<Access> {
     let service = input.service.as_deref().unwrap_or_default();
-    vec![resource::in_cluster(&ctx.scope, "service", input.cluster.as_deref(), service)]
+    vec![access::in_cluster::<ListServiceDeployments>(
+        ctx,
+        Kind::Service,
+        input.cluster.as_deref(),
+        service,
+    )]
 }
 
 pub(crate) async fn execute(

@@ -3,18 +3,23 @@
 use api_ecs::ops::ListServices;
 use api_ecs::types::{self, ListServicesRequest, ListServicesResponse};
 use domain::ServiceStatus;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::page::page;
-use crate::{EcsContext, arn, name};
+use crate::{EcsContext, access, arn, name};
 
 /// The most services on a page, and what a page has when nothing is asked.
 const MAX_RESULTS: usize = 100;
 const DEFAULT_RESULTS: i32 = 10;
 
-pub(crate) fn resources(_ctx: &EcsContext, _input: &ListServicesRequest) -> Vec<String> {
-    vec!["*".to_owned()]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &ListServicesRequest,
+) -> Vec<Access> {
+    let cluster = access::cluster_arn(&ctx.scope, input.cluster.as_deref());
+    vec![Access::of::<ListServices>("*").with_key("ecs:cluster", cluster)]
 }
 
 pub(crate) async fn execute(

@@ -6,13 +6,18 @@
 use api_ecs::ops::ListServicesByNamespace;
 use api_ecs::types::{ListServicesByNamespaceRequest, ListServicesByNamespaceResponse};
 use domain::ClusterStatus;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::EcsContext;
 
-pub(crate) fn resources(_ctx: &EcsContext, _input: &ListServicesByNamespaceRequest) -> Vec<String> {
-    vec!["*".to_owned()]
+pub(crate) fn accesses(
+    _ctx: &EcsContext,
+    _caller: &Caller,
+    input: &ListServicesByNamespaceRequest,
+) -> Vec<Access> {
+    let namespace = input.namespace.as_deref().unwrap_or_default();
+    vec![Access::of::<ListServicesByNamespace>("*").with_key("ecs:namespace", namespace)]
 }
 
 pub(crate) async fn execute(

@@ -2,14 +2,18 @@
 
 use api_ecs::ops::ListTagsForResource;
 use api_ecs::types::{ListTagsForResourceRequest, ListTagsForResourceResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::tagged::Tagged;
-use crate::{EcsContext, tag};
+use crate::{EcsContext, access, tag};
 
-pub(crate) fn resources(_ctx: &EcsContext, input: &ListTagsForResourceRequest) -> Vec<String> {
-    vec![input.resource_arn.clone().unwrap_or_default()]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &ListTagsForResourceRequest,
+) -> Vec<Access> {
+    vec![access::tagged::<ListTagsForResource>(ctx, input.resource_arn.as_deref())]
 }
 
 pub(crate) async fn execute(

@@ -6,18 +6,19 @@ use api_ecs::types::{
     TaskDefinitionFamilyStatus,
 };
 use domain::TaskDefinitionStatus;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use state::View;
 use wire::ApiError;
 
 use crate::EcsContext;
 use crate::page::page;
 
-pub(crate) fn resources(
+pub(crate) fn accesses(
     _ctx: &EcsContext,
+    _caller: &Caller,
     _input: &ListTaskDefinitionFamiliesRequest,
-) -> Vec<String> {
-    vec!["*".to_owned()]
+) -> Vec<Access> {
+    vec![Access::of::<ListTaskDefinitionFamilies>("*")]
 }
 
 pub(crate) async fn execute(

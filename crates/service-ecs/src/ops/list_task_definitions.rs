@@ -5,15 +5,19 @@ use api_ecs::types::{
     ListTaskDefinitionsRequest, ListTaskDefinitionsResponse, SortOrder, TaskDefinitionStatus,
 };
 use domain::TaskDefinition;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use state::{Row, View};
 use wire::ApiError;
 
 use crate::page::page;
 use crate::{EcsContext, arn};
 
-pub(crate) fn resources(_ctx: &EcsContext, _input: &ListTaskDefinitionsRequest) -> Vec<String> {
-    vec!["*".to_owned()]
+pub(crate) fn accesses(
+    _ctx: &EcsContext,
+    _caller: &Caller,
+    _input: &ListTaskDefinitionsRequest,
+) -> Vec<Access> {
+    vec![Access::of::<ListTaskDefinitions>("*")]
 }
 
 pub(crate) async fn execute(

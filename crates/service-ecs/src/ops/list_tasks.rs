@@ -3,21 +3,26 @@
 use api_ecs::ops::ListTasks;
 use api_ecs::types::{self, ListTasksRequest, ListTasksResponse};
 use domain::{DesiredStatus, Task};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use state::{Row, View};
 use wire::ApiError;
 
+use crate::access::Kind;
 use crate::error::{invalid_parameter, service_not_found};
 use crate::page::page;
-use crate::{EcsContext, arn, name, resource};
+use crate::{EcsContext, access, arn, name};
 
 /// The most tasks on a page, and what a page has when nothing is asked.
 const MAX_RESULTS: usize = 100;
 
-pub(crate) fn resources(ctx: &EcsContext, input: &ListTasksRequest) -> Vec<String> {
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &ListTasksRequest,
+) -> Vec<Access> {
     let instance = input.container_instance.as_deref().unwrap_or("*");
-    let cluster = input.cluster.as_deref();
-    vec![resource::in_cluster(&ctx.scope, "container-instance", cluster, instance)]
+    let (kind, cluster) = (Kind::ContainerInstance, input.cluster.as_deref());
+    vec![access::in_cluster::<ListTasks>(ctx, kind, cluster, instance)]
 }
 
 pub(crate) async fn execute(

@@ -3,14 +3,18 @@
 use api_ecs::ops::PutAccountSetting;
 use api_ecs::types::{PutAccountSettingRequest, PutAccountSettingResponse};
 use domain::AccountSetting;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::read::account_setting;
-use crate::{EcsContext, render};
+use crate::{EcsContext, access, render};
 
-pub(crate) fn resources(_ctx: &EcsContext, _input: &PutAccountSettingRequest) -> Vec<String> {
-    vec!["*".to_owned()]
+pub(crate) fn accesses(
+    _ctx: &EcsContext,
+    _caller: &Caller,
+    input: &PutAccountSettingRequest,
+) -> Vec<Access> {
+    vec![access::account_setting::<PutAccountSetting>(input.name.as_ref())]
 }
 
 pub(crate) async fn execute(
@@ -24,7 +28,7 @@ pub(crate) async fn execute(
     let principal = account_setting::principal(
         &ctx.scope,
         input.principal_arn.as_deref(),
-        &call.caller().principal.arn,
+        &call.caller().principal,
     )?;
     let setting = AccountSetting { name: name.to_owned(), value, principal };
     ctx.commit(|view, change| {

@@ -3,17 +3,18 @@
 use api_ecs::ops::PutAccountSettingDefault;
 use api_ecs::types::{PutAccountSettingDefaultRequest, PutAccountSettingDefaultResponse};
 use domain::{AccountSetting, DEFAULT_PRINCIPAL};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::read::account_setting;
-use crate::{EcsContext, render};
+use crate::{EcsContext, access, render};
 
-pub(crate) fn resources(
+pub(crate) fn accesses(
     _ctx: &EcsContext,
-    _input: &PutAccountSettingDefaultRequest,
-) -> Vec<String> {
-    vec!["*".to_owned()]
+    _caller: &Caller,
+    input: &PutAccountSettingDefaultRequest,
+) -> Vec<Access> {
+    vec![access::account_setting::<PutAccountSettingDefault>(input.name.as_ref())]
 }
 
 pub(crate) async fn execute(

@@ -6,15 +6,23 @@ use api_ecs::errors::{attribute_limit_exceeded_exception, target_not_found_excep
 use api_ecs::ops::PutAttributes;
 use api_ecs::types::{Attribute, PutAttributesRequest, PutAttributesResponse};
 use domain::{ContainerInstance, ContainerInstanceStatus};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use state::View;
 use wire::ApiError;
 
+use crate::access::Kind;
 use crate::read::attribute::{self, MAX_ATTRIBUTES, TargetedAttribute};
-use crate::{EcsContext, arn, name};
+use crate::{EcsContext, access, arn, name};
 
-pub(crate) fn resources(ctx: &EcsContext, input: &PutAttributesRequest) -> Vec<String> {
-    vec![name::cluster_arn(&ctx.scope, input.cluster.as_deref())]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &PutAttributesRequest,
+) -> Vec<Access> {
+    let given = input.attributes.iter().flatten();
+    let targets: Vec<String> = given.map(|one| one.target_id.clone().unwrap_or_default()).collect();
+    let cluster = input.cluster.as_deref();
+    access::each_in_cluster::<PutAttributes>(ctx, Kind::ContainerInstance, cluster, Some(&targets))
 }
 
 pub(crate) async fn execute(

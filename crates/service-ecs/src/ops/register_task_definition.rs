@@ -2,13 +2,17 @@
 
 use api_ecs::ops::RegisterTaskDefinition;
 use api_ecs::types::{RegisterTaskDefinitionRequest, RegisterTaskDefinitionResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
-use crate::{EcsContext, read, registrations, render, tag};
+use crate::{EcsContext, access, read, registrations, render, tag};
 
-pub(crate) fn resources(_ctx: &EcsContext, _input: &RegisterTaskDefinitionRequest) -> Vec<String> {
-    vec!["*".to_owned()]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &RegisterTaskDefinitionRequest,
+) -> Vec<Access> {
+    access::register_task_definition(ctx, input)
 }
 
 pub(crate) async fn execute(

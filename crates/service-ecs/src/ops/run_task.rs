@@ -4,7 +4,7 @@ use api_ecs::errors::conflict_exception;
 use api_ecs::ops::RunTask;
 use api_ecs::types::{self, RunTaskRequest, RunTaskResponse};
 use domain::{ContainerInstance, ContainerInstanceStatus, LaunchType};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use scheduler::{Fleet, Placement};
 use state::{Change, View};
 use wire::ApiError;
@@ -14,13 +14,31 @@ use crate::error::invalid_parameter;
 use crate::launch::{Launch, Order};
 use crate::read::launch as read_launch;
 use crate::read::placement as read_placement;
-use crate::{EcsContext, arn, name, render, resource, tag};
+use crate::{EcsContext, access, arn, name, render, tag};
 
 /// The most tasks of one call.
 const MAX_COUNT: i32 = 10;
 
-pub(crate) fn resources(ctx: &EcsContext, input: &RunTaskRequest) -> Vec<String> {
-    vec![resource::task_definition(&ctx.state.view(), &ctx.scope, input.task_definition.as_deref())]
+pub(crate) fn accesses(ctx: &EcsContext, _caller: &Caller, input: &RunTaskRequest) -> Vec<Access> {
+    needed(ctx, &ctx.state.view(), input)
+}
+
+/// What a call needs in a state: a family is its newest revision there.
+fn needed(ctx: &EcsContext, view: &View, input: &RunTaskRequest) -> Vec<Access> {
+    let starting = access::Starting {
+        cluster: input.cluster.as_deref(),
+        task_definition: input.task_definition.as_deref(),
+        overrides: input.overrides.as_ref(),
+        network: input.network_configuration.as_ref(),
+        capacity_providers: input.capacity_provider_strategy.as_deref(),
+        container_instances: None,
+        tags: input.tags.as_deref(),
+        propagate_tags: input.propagate_tags.as_ref(),
+        enable_ecs_managed_tags: input.enable_ecs_managed_tags,
+        enable_execute_command: input.enable_execute_command,
+        has_volumes: input.volume_configurations.as_ref().is_some_and(|all| !all.is_empty()),
+    };
+    access::start::<RunTask>(ctx, view, &starting)
 }
 
 pub(crate) async fn execute(
@@ -29,7 +47,13 @@ pub(crate) async fn execute(
 ) -> Result<RunTaskResponse, ApiError> {
     let input = call.input();
     let run = Run::read(input)?;
-    ctx.commit_placement(|view, change| run.perform(ctx, view, change)).await
+    let caller = call.caller();
+    ctx.commit_placement(|view, change| {
+        let definition = input.task_definition.as_deref();
+        access::ask_again::<RunTask>(caller, definition, || needed(ctx, view, input))?;
+        run.perform(ctx, view, change)
+    })
+    .await
 }
 
 /// What can be said of a call without the state.

@@ -4,7 +4,7 @@ use api_ecs::ops::StartTask;
 use api_ecs::types::{self, StartTaskRequest, StartTaskResponse};
 use base::Scope;
 use domain::{ContainerInstance, ContainerInstanceStatus, LaunchType, Tags};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use scheduler::{Fleet, Request};
 use state::{Change, View};
 use wire::ApiError;
@@ -14,13 +14,35 @@ use crate::error::invalid_parameter;
 use crate::launch::{Launch, Order};
 use crate::read::launch as read_launch;
 use crate::read::placement::not_valid;
-use crate::{EcsContext, arn, name, render, resource, tag};
+use crate::{EcsContext, access, arn, name, render, tag};
 
 /// The most instances of one call.
 const MAX_INSTANCES: usize = 10;
 
-pub(crate) fn resources(ctx: &EcsContext, input: &StartTaskRequest) -> Vec<String> {
-    vec![resource::task_definition(&ctx.state.view(), &ctx.scope, input.task_definition.as_deref())]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &StartTaskRequest,
+) -> Vec<Access> {
+    needed(ctx, &ctx.state.view(), input)
+}
+
+/// What a call needs in a state: a family is its newest revision there.
+fn needed(ctx: &EcsContext, view: &View, input: &StartTaskRequest) -> Vec<Access> {
+    let starting = access::Starting {
+        cluster: input.cluster.as_deref(),
+        task_definition: input.task_definition.as_deref(),
+        overrides: input.overrides.as_ref(),
+        network: input.network_configuration.as_ref(),
+        capacity_providers: None,
+        container_instances: input.container_instances.as_deref(),
+        tags: input.tags.as_deref(),
+        propagate_tags: input.propagate_tags.as_ref(),
+        enable_ecs_managed_tags: input.enable_ecs_managed_tags,
+        enable_execute_command: input.enable_execute_command,
+        has_volumes: input.volume_configurations.as_ref().is_some_and(|all| !all.is_empty()),
+    };
+    access::start::<StartTask>(ctx, view, &starting)
 }
 
 pub(crate) async fn execute(
@@ -42,7 +64,13 @@ pub(crate) async fn execute(
         )));
     }
     let tags = tag::read(input.tags.clone())?;
-    ctx.commit_placement(|view, change| start(ctx, input, &tags, view, change)).await
+    let caller = call.caller();
+    ctx.commit_placement(|view, change| {
+        let definition = input.task_definition.as_deref();
+        access::ask_again::<StartTask>(caller, definition, || needed(ctx, view, input))?;
+        start(ctx, input, &tags, view, change)
+    })
+    .await
 }
 
 fn start(

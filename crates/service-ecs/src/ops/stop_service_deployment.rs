@@ -6,13 +6,18 @@ use api_ecs::types::{
     StopServiceDeploymentRequest, StopServiceDeploymentResponse, StopServiceDeploymentStopType,
 };
 use domain::ServiceDeploymentStatus;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
-use crate::{EcsContext, arn, name};
+use crate::{EcsContext, access, arn, name};
 
-pub(crate) fn resources(_ctx: &EcsContext, input: &StopServiceDeploymentRequest) -> Vec<String> {
-    input.service_deployment_arn.iter().cloned().collect()
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &StopServiceDeploymentRequest,
+) -> Vec<Access> {
+    let given = input.service_deployment_arn.as_slice();
+    access::parts_of_services::<StopServiceDeployment>(ctx, "service-deployment", given)
 }
 
 pub(crate) async fn execute(

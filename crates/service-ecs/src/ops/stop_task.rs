@@ -3,20 +3,21 @@
 use api_ecs::ops::StopTask;
 use api_ecs::types::{StopTaskRequest, StopTaskResponse};
 use domain::StopCode;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
+use crate::access::Kind;
 use crate::error::invalid_parameter;
-use crate::{EcsContext, name, render, resource};
+use crate::{EcsContext, access, name, render};
 
 /// What a task says that was stopped without a reason.
 const DEFAULT_REASON: &str = "Task stopped by user";
 /// The most characters of a reason.
 const MAX_REASON: usize = 1024;
 
-pub(crate) fn resources(ctx: &EcsContext, input: &StopTaskRequest) -> Vec<String> {
+pub(crate) fn accesses(ctx: &EcsContext, _caller: &Caller, input: &StopTaskRequest) -> Vec<Access> {
     let task = input.task.as_deref().unwrap_or_default();
-    vec![resource::in_cluster(&ctx.scope, "task", input.cluster.as_deref(), task)]
+    vec![access::in_cluster::<StopTask>(ctx, Kind::Task, input.cluster.as_deref(), task)]
 }
 
 pub(crate) async fn execute(

@@ -2,14 +2,19 @@
 
 use api_ecs::ops::TagResource;
 use api_ecs::types::{TagResourceRequest, TagResourceResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::tagged::Tagged;
-use crate::{EcsContext, tag};
+use crate::{EcsContext, access, tag};
 
-pub(crate) fn resources(_ctx: &EcsContext, input: &TagResourceRequest) -> Vec<String> {
-    vec![input.resource_arn.clone().unwrap_or_default()]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &TagResourceRequest,
+) -> Vec<Access> {
+    let access = access::tagged::<TagResource>(ctx, input.resource_arn.as_deref());
+    vec![access::with_request_tags(access, input.tags.as_deref())]
 }
 
 pub(crate) async fn execute(

@@ -2,14 +2,22 @@
 
 use api_ecs::ops::UntagResource;
 use api_ecs::types::{UntagResourceRequest, UntagResourceResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
-use crate::EcsContext;
 use crate::tagged::Tagged;
+use crate::{EcsContext, access};
 
-pub(crate) fn resources(_ctx: &EcsContext, input: &UntagResourceRequest) -> Vec<String> {
-    vec![input.resource_arn.clone().unwrap_or_default()]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &UntagResourceRequest,
+) -> Vec<Access> {
+    let mut access = access::tagged::<UntagResource>(ctx, input.resource_arn.as_deref());
+    for key in input.tag_keys.iter().flatten() {
+        access = access.with_key("aws:TagKeys", key.as_str());
+    }
+    vec![access]
 }
 
 pub(crate) async fn execute(

@@ -2,13 +2,18 @@
 
 use api_ecs::ops::UpdateCluster;
 use api_ecs::types::{UpdateClusterRequest, UpdateClusterResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
-use crate::{EcsContext, name, read, render};
+use crate::{EcsContext, access, name, read, render};
 
-pub(crate) fn resources(ctx: &EcsContext, input: &UpdateClusterRequest) -> Vec<String> {
-    vec![name::cluster_arn(&ctx.scope, input.cluster.as_deref())]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &UpdateClusterRequest,
+) -> Vec<Access> {
+    let access = access::cluster::<UpdateCluster>(ctx, input.cluster.as_deref());
+    vec![access::with_storage_key(access, input.configuration.as_ref())]
 }
 
 pub(crate) async fn execute(

@@ -2,13 +2,17 @@
 
 use api_ecs::ops::UpdateClusterSettings;
 use api_ecs::types::{UpdateClusterSettingsRequest, UpdateClusterSettingsResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
-use crate::{EcsContext, name, read, render};
+use crate::{EcsContext, access, name, read, render};
 
-pub(crate) fn resources(ctx: &EcsContext, input: &UpdateClusterSettingsRequest) -> Vec<String> {
-    vec![name::cluster_arn(&ctx.scope, input.cluster.as_deref())]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &UpdateClusterSettingsRequest,
+) -> Vec<Access> {
+    vec![access::cluster::<UpdateClusterSettings>(ctx, input.cluster.as_deref())]
 }
 
 pub(crate) async fn execute(

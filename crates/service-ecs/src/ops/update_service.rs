@@ -6,18 +6,21 @@
 use api_ecs::ops::UpdateService;
 use api_ecs::types::{self, UpdateServiceRequest, UpdateServiceResponse};
 use domain::{NetworkMode, SchedulingStrategy, Service, ServiceStatus, TaskDefinition};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use state::{Change, Row, View};
 use wire::ApiError;
 
 use crate::error::{client_exception, invalid_parameter, service_not_active, service_not_found};
 use crate::read::service::refuse_unsupported;
 use crate::read::{self, launch};
-use crate::{EcsContext, document, name, render, resource, rollout};
+use crate::{EcsContext, access, document, name, render, rollout};
 
-pub(crate) fn resources(ctx: &EcsContext, input: &UpdateServiceRequest) -> Vec<String> {
-    let service = input.service.as_deref().unwrap_or_default();
-    vec![resource::in_cluster(&ctx.scope, "service", input.cluster.as_deref(), service)]
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &UpdateServiceRequest,
+) -> Vec<Access> {
+    access::update_service(ctx, &ctx.state.view(), input)
 }
 
 pub(crate) async fn execute(
@@ -26,7 +29,14 @@ pub(crate) async fn execute(
 ) -> Result<UpdateServiceResponse, ApiError> {
     let input = call.input();
     refuse_unsupported!(input);
-    let service = ctx.commit(|view, change| update(ctx, input, view, change)).await?;
+    let service = ctx
+        .commit(|view, change| {
+            let needed = || access::update_service(ctx, view, input);
+            let definition = input.task_definition.as_deref();
+            access::ask_again::<UpdateService>(call.caller(), definition, needed)?;
+            update(ctx, input, view, change)
+        })
+        .await?;
     Ok(UpdateServiceResponse { service: Some(service) })
 }
 

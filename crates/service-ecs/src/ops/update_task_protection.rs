@@ -3,12 +3,13 @@
 use api_ecs::ops::UpdateTaskProtection;
 use api_ecs::types::{Failure, UpdateTaskProtectionRequest, UpdateTaskProtectionResponse};
 use domain::{DeploymentStatus, Protection, RolloutState, Task};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use state::{Change, View};
 use wire::ApiError;
 
+use crate::access::Kind;
 use crate::error::invalid_parameter;
-use crate::{EcsContext, arn, name, resource};
+use crate::{EcsContext, access, arn, name};
 
 /// The most tasks of one call.
 const MAX_TASKS: usize = 10;
@@ -17,10 +18,13 @@ const DEFAULT_MINUTES: i32 = 120;
 /// The longest protection: two days.
 const MAX_MINUTES: i32 = 2880;
 
-pub(crate) fn resources(ctx: &EcsContext, input: &UpdateTaskProtectionRequest) -> Vec<String> {
-    let cluster = input.cluster.as_deref();
-    let tasks = input.tasks.iter().flatten();
-    tasks.map(|task| resource::in_cluster(&ctx.scope, "task", cluster, task)).collect()
+pub(crate) fn accesses(
+    ctx: &EcsContext,
+    _caller: &Caller,
+    input: &UpdateTaskProtectionRequest,
+) -> Vec<Access> {
+    let (cluster, given) = (input.cluster.as_deref(), input.tasks.as_deref());
+    access::each_in_cluster::<UpdateTaskProtection>(ctx, Kind::Task, cluster, given)
 }
 
 pub(crate) async fn execute(

@@ -3,6 +3,7 @@
 use api_ecs::types::SettingName;
 use base::{Arn, Scope};
 use domain::{DEFAULT_PRINCIPAL, SETTING_DEFAULTS};
+use policy::{Principal, PrincipalKind};
 use state::View;
 use wire::ApiError;
 
@@ -10,12 +11,21 @@ use crate::error::invalid_parameter;
 
 /// The principal a record is kept under. Root stands for the whole account: what it chooses holds
 /// for everybody who chose nothing.
+///
+/// A session's choices are those of its role.
 pub(crate) fn principal(
     scope: &Scope,
     given: Option<&str>,
-    caller: &str,
+    caller: &Principal,
 ) -> Result<String, ApiError> {
-    let arn = given.filter(|given| !given.is_empty()).unwrap_or(caller);
+    let own = match &caller.kind {
+        PrincipalKind::AssumedRole { role_arn, .. } => role_arn,
+        PrincipalKind::Root
+        | PrincipalKind::User { .. }
+        | PrincipalKind::Service { .. }
+        | PrincipalKind::Anonymous => &caller.arn,
+    };
+    let arn = given.filter(|given| !given.is_empty()).unwrap_or(own);
     let parsed: Option<Arn> = arn.parse().ok();
     let own = parsed.filter(|parsed| {
         matches!(parsed.service.as_str(), "iam" | "sts") && parsed.account == scope.account.as_str()

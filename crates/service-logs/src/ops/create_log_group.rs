@@ -1,16 +1,27 @@
 //! `CreateLogGroup`.
 
-use api_logs::ops::CreateLogGroup;
+use api_logs::ops::{CreateLogGroup, TagResource};
 use api_logs::types::{CreateLogGroupRequest, LogGroupClass};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::{ApiError, NoOutput};
 
 use crate::error::invalid_parameter;
 use crate::ops::tag_resource::check_keys;
-use crate::{LogsContext, name};
+use crate::{LogsContext, access};
 
-pub(crate) fn resources(ctx: &LogsContext, input: &CreateLogGroupRequest) -> Vec<String> {
-    name::group_resource(&ctx.scope, input.log_group_name.as_deref(), None)
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &CreateLogGroupRequest,
+) -> Vec<Access> {
+    let name = input.log_group_name.as_deref();
+    let tags = input.tags.iter().flatten();
+    let tags = tags.map(|(key, value)| (key.as_str(), value.as_str()));
+    let creation = access::group::<CreateLogGroup>(ctx, name, None).with_request_tags(tags.clone());
+    // Tags given to what is being made are tags put on it.
+    let tagging = input.tags.as_ref().filter(|tags| !tags.is_empty());
+    let tagging = tagging.map(|_| access::tags::<TagResource>(ctx, name).with_request_tags(tags));
+    std::iter::once(creation).chain(tagging).collect()
 }
 
 pub(crate) async fn execute(

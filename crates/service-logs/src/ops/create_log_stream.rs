@@ -2,13 +2,18 @@
 
 use api_logs::ops::CreateLogStream;
 use api_logs::types::CreateLogStreamRequest;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::{ApiError, NoOutput};
 
-use crate::{LogsContext, name};
+use crate::{LogsContext, access};
 
-pub(crate) fn resources(ctx: &LogsContext, input: &CreateLogStreamRequest) -> Vec<String> {
-    name::group_resource(&ctx.scope, input.log_group_name.as_deref(), None)
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &CreateLogStreamRequest,
+) -> Vec<Access> {
+    let (group, stream) = (input.log_group_name.as_deref(), input.log_stream_name.as_deref());
+    vec![access::stream::<CreateLogStream>(ctx, group, None, stream)]
 }
 
 pub(crate) async fn execute(

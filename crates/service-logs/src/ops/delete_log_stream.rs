@@ -2,15 +2,18 @@
 
 use api_logs::ops::DeleteLogStream;
 use api_logs::types::DeleteLogStreamRequest;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::{ApiError, NoOutput};
 
-use crate::{LogsContext, name};
+use crate::{LogsContext, access};
 
-pub(crate) fn resources(ctx: &LogsContext, input: &DeleteLogStreamRequest) -> Vec<String> {
-    let group = input.log_group_name.as_deref().unwrap_or_default();
-    let stream = input.log_stream_name.as_deref().unwrap_or_default();
-    vec![name::stream_arn(&ctx.scope, group, stream)]
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &DeleteLogStreamRequest,
+) -> Vec<Access> {
+    let (group, stream) = (input.log_group_name.as_deref(), input.log_stream_name.as_deref());
+    vec![access::stream::<DeleteLogStream>(ctx, group, None, stream)]
 }
 
 pub(crate) async fn execute(

@@ -2,13 +2,17 @@
 
 use api_logs::ops::DeleteRetentionPolicy;
 use api_logs::types::DeleteRetentionPolicyRequest;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::{ApiError, NoOutput};
 
-use crate::{LogsContext, name};
+use crate::{LogsContext, access};
 
-pub(crate) fn resources(ctx: &LogsContext, input: &DeleteRetentionPolicyRequest) -> Vec<String> {
-    name::group_resource(&ctx.scope, input.log_group_name.as_deref(), None)
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &DeleteRetentionPolicyRequest,
+) -> Vec<Access> {
+    vec![access::group::<DeleteRetentionPolicy>(ctx, input.log_group_name.as_deref(), None)]
 }
 
 pub(crate) async fn execute(

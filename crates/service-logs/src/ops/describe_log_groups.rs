@@ -8,17 +8,21 @@ use api_logs::types::{
 };
 use base::Scope;
 use logstore::GroupInfo;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::error::invalid_parameter;
-use crate::{LogsContext, name};
+use crate::{LogsContext, access, name};
 
 /// The most groups of an answer, and how many there are when nothing is asked.
 const PAGE_LIMIT: usize = 50;
 
-pub(crate) fn resources(ctx: &LogsContext, _input: &DescribeLogGroupsRequest) -> Vec<String> {
-    vec![name::group_arn(&ctx.scope, "*")]
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    _input: &DescribeLogGroupsRequest,
+) -> Vec<Access> {
+    vec![access::group::<DescribeLogGroups>(ctx, None, None)]
 }
 
 pub(crate) async fn execute(
@@ -72,7 +76,7 @@ pub(crate) async fn execute(
 
 fn render(scope: &Scope, group: GroupInfo) -> LogGroup {
     LogGroup {
-        arn: Some(name::group_arn_in_policies(scope, &group.name)),
+        arn: Some(name::group_arn_with_streams(scope, &group.name)),
         log_group_arn: Some(name::group_arn(scope, &group.name)),
         creation_time: Some(group.created_ms),
         retention_in_days: group.retention_days.and_then(|days| i32::try_from(days).ok()),

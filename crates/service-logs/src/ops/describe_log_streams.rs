@@ -3,18 +3,22 @@
 use api_logs::ops::DescribeLogStreams;
 use api_logs::types::{DescribeLogStreamsRequest, DescribeLogStreamsResponse, LogStream, OrderBy};
 use logstore::{StreamInfo, StreamOrder, StreamQuery};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::error::{invalid_parameter, invalid_token};
-use crate::{LogsContext, name};
+use crate::{LogsContext, access, name};
 
 /// The most streams of an answer, and how many there are when nothing is asked.
 const PAGE_LIMIT: usize = 50;
 
-pub(crate) fn resources(ctx: &LogsContext, input: &DescribeLogStreamsRequest) -> Vec<String> {
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &DescribeLogStreamsRequest,
+) -> Vec<Access> {
     let identifier = input.log_group_identifier.as_deref();
-    name::group_resource(&ctx.scope, input.log_group_name.as_deref(), identifier)
+    vec![access::group::<DescribeLogStreams>(ctx, input.log_group_name.as_deref(), identifier)]
 }
 
 pub(crate) async fn execute(

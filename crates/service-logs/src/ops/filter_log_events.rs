@@ -4,15 +4,19 @@ use api_logs::ops::FilterLogEvents;
 use api_logs::types::{FilterLogEventsRequest, FilterLogEventsResponse, FilteredLogEvent};
 use logstore::filter::Pattern;
 use logstore::{FilterQuery, FilteredEvent, StreamSelection};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
 use crate::error::invalid_parameter;
-use crate::{LogsContext, error, name, token};
+use crate::{LogsContext, access, error, name, token};
 
-pub(crate) fn resources(ctx: &LogsContext, input: &FilterLogEventsRequest) -> Vec<String> {
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &FilterLogEventsRequest,
+) -> Vec<Access> {
     let identifier = input.log_group_identifier.as_deref();
-    name::group_resource(&ctx.scope, input.log_group_name.as_deref(), identifier)
+    vec![access::group::<FilterLogEvents>(ctx, input.log_group_name.as_deref(), identifier)]
 }
 
 pub(crate) async fn execute(

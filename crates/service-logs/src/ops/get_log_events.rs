@@ -3,14 +3,19 @@
 use api_logs::ops::GetLogEvents;
 use api_logs::types::{GetLogEventsRequest, GetLogEventsResponse, OutputLogEvent};
 use logstore::{Direction, Event, GetQuery};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
-use crate::{LogsContext, error, name, token};
+use crate::{LogsContext, access, error, name, token};
 
-pub(crate) fn resources(ctx: &LogsContext, input: &GetLogEventsRequest) -> Vec<String> {
-    let identifier = input.log_group_identifier.as_deref();
-    name::group_resource(&ctx.scope, input.log_group_name.as_deref(), identifier)
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &GetLogEventsRequest,
+) -> Vec<Access> {
+    let (name, identifier) =
+        (input.log_group_name.as_deref(), input.log_group_identifier.as_deref());
+    vec![access::stream::<GetLogEvents>(ctx, name, identifier, input.log_stream_name.as_deref())]
 }
 
 pub(crate) async fn execute(

@@ -2,13 +2,17 @@
 
 use api_logs::ops::ListTagsForResource;
 use api_logs::types::{ListTagsForResourceRequest, ListTagsForResourceResponse};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
-use crate::{LogsContext, name};
+use crate::{LogsContext, access, name};
 
-pub(crate) fn resources(ctx: &LogsContext, input: &ListTagsForResourceRequest) -> Vec<String> {
-    name::group_resource(&ctx.scope, input.resource_arn.as_deref(), None)
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &ListTagsForResourceRequest,
+) -> Vec<Access> {
+    vec![access::tags::<ListTagsForResource>(ctx, input.resource_arn.as_deref())]
 }
 
 pub(crate) async fn execute(

@@ -3,15 +3,18 @@
 use api_logs::ops::PutLogEvents;
 use api_logs::types::{PutLogEventsRequest, PutLogEventsResponse, RejectedLogEventsInfo};
 use logstore::{Durability, EventRef, PutOutcome};
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 
-use crate::{LogsContext, name};
+use crate::{LogsContext, access};
 
-pub(crate) fn resources(ctx: &LogsContext, input: &PutLogEventsRequest) -> Vec<String> {
-    let group = input.log_group_name.as_deref().unwrap_or_default();
-    let stream = input.log_stream_name.as_deref().unwrap_or_default();
-    vec![name::stream_arn(&ctx.scope, group, stream)]
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &PutLogEventsRequest,
+) -> Vec<Access> {
+    let (group, stream) = (input.log_group_name.as_deref(), input.log_stream_name.as_deref());
+    vec![access::stream::<PutLogEvents>(ctx, group, None, stream)]
 }
 
 pub(crate) async fn execute(

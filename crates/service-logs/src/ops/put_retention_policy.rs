@@ -2,13 +2,17 @@
 
 use api_logs::ops::PutRetentionPolicy;
 use api_logs::types::PutRetentionPolicyRequest;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::{ApiError, NoOutput};
 
-use crate::{LogsContext, name};
+use crate::{LogsContext, access};
 
-pub(crate) fn resources(ctx: &LogsContext, input: &PutRetentionPolicyRequest) -> Vec<String> {
-    name::group_resource(&ctx.scope, input.log_group_name.as_deref(), None)
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &PutRetentionPolicyRequest,
+) -> Vec<Access> {
+    vec![access::group::<PutRetentionPolicy>(ctx, input.log_group_name.as_deref(), None)]
 }
 
 pub(crate) async fn execute(

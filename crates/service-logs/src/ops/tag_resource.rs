@@ -2,14 +2,21 @@
 
 use api_logs::ops::TagResource;
 use api_logs::types::TagResourceRequest;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::{ApiError, NoOutput};
 
 use crate::error::invalid_parameter;
-use crate::{LogsContext, name};
+use crate::{LogsContext, access, name};
 
-pub(crate) fn resources(ctx: &LogsContext, input: &TagResourceRequest) -> Vec<String> {
-    name::group_resource(&ctx.scope, input.resource_arn.as_deref(), None)
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &TagResourceRequest,
+) -> Vec<Access> {
+    let tags = input.tags.iter().flatten();
+    let tags = tags.map(|(key, value)| (key.as_str(), value.as_str()));
+    let access = access::tags::<TagResource>(ctx, input.resource_arn.as_deref());
+    vec![access.with_request_tags(tags)]
 }
 
 pub(crate) async fn execute(

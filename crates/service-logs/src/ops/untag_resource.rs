@@ -2,13 +2,21 @@
 
 use api_logs::ops::UntagResource;
 use api_logs::types::UntagResourceRequest;
-use policy::Authorized;
+use policy::{Access, Authorized, Caller};
 use wire::{ApiError, NoOutput};
 
-use crate::{LogsContext, name};
+use crate::{LogsContext, access, name};
 
-pub(crate) fn resources(ctx: &LogsContext, input: &UntagResourceRequest) -> Vec<String> {
-    name::group_resource(&ctx.scope, input.resource_arn.as_deref(), None)
+pub(crate) fn accesses(
+    ctx: &LogsContext,
+    _caller: &Caller,
+    input: &UntagResourceRequest,
+) -> Vec<Access> {
+    let mut access = access::tags::<UntagResource>(ctx, input.resource_arn.as_deref());
+    for key in input.tag_keys.iter().flatten() {
+        access = access.with_key("aws:TagKeys", key.as_str());
+    }
+    vec![access]
 }
 
 pub(crate) async fn execute(
