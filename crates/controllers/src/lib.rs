@@ -14,5 +14,5 @@ mod services;
 mod tests;
 
 pub use janitor::{Janitor, RETENTION_MS};
-pub use node_link::NodeLink;
+pub use node_link::{NodeLink, RoleUse, TaskSessions};
 pub use services::ServiceController;

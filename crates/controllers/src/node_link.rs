@@ -1,4 +1,6 @@
-//! The control plane's end of the link to nodes that live in the same process.
+//! The control plane's end of the link to nodes.
+
+mod credentials;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,11 +11,14 @@ use domain::{
 };
 use futures_util::future::BoxFuture;
 use node_proto::{
-    Assignment, ContainerIdentity, ControlPlane, DesiredSet, LinkError, PROTOCOL_VERSION,
-    Registration, TaskReport,
+    Assignment, ContainerIdentity, ControlPlane, CredentialError, CredentialRequest, DesiredSet,
+    LinkError, PROTOCOL_VERSION, RefusedAttempts, Registration, RoleCredentials, TagsRequest,
+    TaskReport, TaskTags,
 };
 use state::{Change, Row, State, StateError, Subscription, Touched, View};
 use tokio::sync::watch;
+
+pub use credentials::{RoleUse, TaskSessions};
 
 /// How often a report is tried again when others changed the same tasks meanwhile.
 const MAX_ATTEMPTS: usize = 20;
@@ -36,13 +41,19 @@ pub struct NodeLink {
     state: Arc<State>,
     clock: Arc<dyn Clock>,
     scope: Scope,
+    sessions: Arc<dyn TaskSessions>,
     nodes: Mutex<Nodes>,
 }
 
 impl NodeLink {
-    /// A link without nodes.
-    pub fn new(state: Arc<State>, clock: Arc<dyn Clock>, scope: Scope) -> Self {
-        Self { state, clock, scope, nodes: Mutex::default() }
+    /// A link without nodes; tasks get their credentials from `sessions`.
+    pub fn new(
+        state: Arc<State>,
+        clock: Arc<dyn Clock>,
+        scope: Scope,
+        sessions: Arc<dyn TaskSessions>,
+    ) -> Self {
+        Self { state, clock, scope, sessions, nodes: Mutex::default() }
     }
 
     /// Keeps the desired sets of all nodes up to date, until it is dropped.
@@ -53,6 +64,7 @@ impl NodeLink {
                 match touched {
                     Touched::Instance { id } | Touched::TasksOn { instance: id } => {
                         self.publish(&id);
+                        crash_point::crash_point!("link.set.published");
                     }
                     Touched::Service { .. } => {}
                 }
@@ -234,8 +246,12 @@ impl NodeLink {
         for _ in 0..MAX_ATTEMPTS {
             let mut change = Change::new();
             build(&self.state.view(), &mut change)?;
+            crash_point::crash_point!("link.report.taken");
             match self.state.commit(change).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    crash_point::crash_point!("link.report.committed");
+                    return Ok(());
+                }
                 Err(error @ (StateError::Conflict { .. } | StateError::OutcomeUnknown(_))) => {
                     reason = error.to_string();
                 }
@@ -256,6 +272,21 @@ impl ControlPlane for NodeLink {
 
     fn report(&self, reports: Vec<TaskReport>) -> BoxFuture<'_, Result<(), LinkError>> {
         Box::pin(self.take_in(reports))
+    }
+
+    fn credentials(
+        &self,
+        request: CredentialRequest,
+    ) -> BoxFuture<'_, Result<RoleCredentials, CredentialError>> {
+        Box::pin(self.issue(request))
+    }
+
+    fn refused(&self, attempts: RefusedAttempts) -> BoxFuture<'_, Result<(), LinkError>> {
+        Box::pin(self.take_in_refused(attempts))
+    }
+
+    fn tags(&self, request: TagsRequest) -> BoxFuture<'_, Result<TaskTags, LinkError>> {
+        Box::pin(std::future::ready(self.tags_of(&request)))
     }
 }
 
@@ -281,16 +312,17 @@ fn assignment(view: &View, scope: &Scope, task: &Row<Task>) -> Option<Assignment
         );
         return None;
     };
-    let owner = task.service.as_deref().unwrap_or(&task.task_definition.family);
     Some(Assignment {
         task_id: task.id.clone(),
         task_arn: scope.arn("ecs", format_args!("task/{}/{}", task.cluster, task.id)),
         cluster: task.cluster.clone(),
         task_definition: task.task_definition.clone(),
         desired_status: task.desired_status,
+        launch_type: task.launch_type,
+        service: task.service.clone(),
         spec: task.overrides.apply(&definition.spec),
         containers: task.containers.iter().map(ContainerIdentity::from).collect(),
-        default_log_group: format!("/ecs/{owner}"),
+        default_log_group: node_proto::default_log_group(task),
         created_at: task.created_at,
     })
 }

@@ -39,25 +39,27 @@ impl ServiceController {
     /// Works until it is dropped.
     pub async fn run(mut self) {
         loop {
-            let now = self.clock.now();
-            let next = self.due.values().min().copied();
-            let wait_ms = next.map_or(RESYNC_MS, |next| next.ms_since(now)).clamp(0, RESYNC_MS);
+            let next = self.work().await;
+            let wait_ms = next.ms_since(self.clock.now()).clamp(0, RESYNC_MS);
             let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or(0));
             tokio::select! {
-                touched = self.subscription.next() => self.note(&touched),
+                () = self.touched() => {}
                 () = tokio::time::sleep(wait) => {}
             }
-            self.work().await;
         }
+    }
+
+    /// Waits until something was touched, and notes which services that makes due. Cancel safe.
+    pub async fn touched(&mut self) {
+        let touched = self.subscription.next().await;
+        self.note(&touched);
     }
 
     /// One turn of [`ServiceController::run`] without waiting, for tests.
     #[cfg(test)]
     pub(crate) async fn turn(&mut self) {
         use futures_util::FutureExt as _;
-        if let Some(touched) = self.subscription.next().now_or_never() {
-            self.note(&touched);
-        }
+        let _touched = self.touched().now_or_never();
         self.work().await;
     }
 
@@ -87,7 +89,9 @@ impl ServiceController {
         }
     }
 
-    async fn work(&mut self) {
+    /// Takes one step of every service that is due, one after the other. Returns when the next one
+    /// is due, at the latest in a minute.
+    pub async fn work(&mut self) -> Timestamp {
         let now = self.clock.now();
         let due: Vec<ServiceKey> = self
             .due
@@ -102,6 +106,8 @@ impl ServiceController {
                 self.due.insert((cluster, service), next);
             }
         }
+        let latest = self.clock.now().plus_ms(RESYNC_MS);
+        self.due.values().min().map_or(latest, |next| latest.min(*next))
     }
 
     /// One step of one service; when to look at it again, unless it is gone.
@@ -118,8 +124,10 @@ impl ServiceController {
         if plan.is_empty() {
             return Some(wake_at);
         }
+        crash_point::crash_point!("service.plan.made");
         match self.state.commit(change).await {
             Ok(_) => {
+                crash_point::crash_point!("service.plan.committed");
                 tracing::debug!(
                     cluster,
                     service,

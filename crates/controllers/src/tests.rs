@@ -9,7 +9,10 @@ use state::{Change, State, View};
 use store::{CommitFault, FaultScript, Faults, HistoryLimits, MemoryStore};
 use tokio::sync::watch;
 
-use crate::{Janitor, NodeLink, RETENTION_MS, ServiceController};
+use crate::{Janitor, NodeLink, RETENTION_MS, ServiceController, TaskSessions};
+use credentials::RecordedSessions;
+
+mod credentials;
 
 const NODE: &str = "11111111111111111111111111111111";
 
@@ -18,6 +21,7 @@ struct World {
     clock: Arc<ManualClock>,
     faults: Arc<FaultScript>,
     link: Arc<NodeLink>,
+    sessions: Arc<RecordedSessions>,
     controller: ServiceController,
     sequence: u64,
 }
@@ -35,11 +39,17 @@ impl World {
             region: "eu-west-1".parse().unwrap(),
             account: "000000000000".parse().unwrap(),
         };
-        let link = Arc::new(NodeLink::new(Arc::clone(&state), Arc::clone(&dyn_clock), scope));
+        let sessions = Arc::new(RecordedSessions::default());
+        let link = Arc::new(NodeLink::new(
+            Arc::clone(&state),
+            Arc::clone(&dyn_clock),
+            scope,
+            Arc::clone(&sessions) as Arc<dyn TaskSessions>,
+        ));
         tokio::spawn(Arc::clone(&link).run());
         let ids = Arc::new(SeededIds::new(1));
         let controller = ServiceController::new(Arc::clone(&state), dyn_clock, ids);
-        Self { state, clock, faults, link, controller, sequence: 0 }
+        Self { state, clock, faults, link, sessions, controller, sequence: 0 }
     }
 
     async fn commit(&self, build: impl FnOnce(&View, &mut Change)) {

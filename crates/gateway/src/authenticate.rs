@@ -1,68 +1,73 @@
-//! Who signed a request.
+//! Why somebody is not who they claim to be, in the words of each protocol.
 
-use std::fmt;
-use std::sync::Arc;
+use identity::Refusal;
+use sigv4::{ErrorFamily, SignatureError};
+use wire::{Api, ApiError};
 
-use policy::Principal;
-use sigv4::{ParsedSignature, SecretKey, SignatureError};
+use crate::respond;
 
-/// An access key, its secret and its owner.
-#[derive(Debug)]
-pub struct Credential {
-    /// The secret that requests are signed with.
-    pub secret: SecretKey,
-    /// For temporary credentials, the token that must come with them.
-    pub session_token: Option<SecretKey>,
-    /// Whose they are.
-    pub principal: Arc<Principal>,
-}
-
-/// Where access keys are found.
-pub trait Credentials: Send + Sync {
-    /// The credential with this access key id, if there is one and it is active.
-    fn lookup(&self, access_key_id: &str) -> Option<Arc<Credential>>;
-}
-
-/// The one access key of the account's root.
-pub struct RootCredentials {
-    access_key_id: String,
-    credential: Arc<Credential>,
-}
-
-impl RootCredentials {
-    /// The root's key.
-    pub fn new(access_key_id: String, secret: SecretKey, principal: Principal) -> Self {
-        let principal = Arc::new(principal);
-        let credential = Arc::new(Credential { secret, session_token: None, principal });
-        Self { access_key_id, credential }
-    }
-}
-
-impl Credentials for RootCredentials {
-    fn lookup(&self, access_key_id: &str) -> Option<Arc<Credential>> {
-        (access_key_id == self.access_key_id).then(|| Arc::clone(&self.credential))
-    }
-}
-
-impl fmt::Debug for RootCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RootCredentials")
-            .field("access_key_id", &self.access_key_id)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The credential that `signature` claims to be made with, its session token checked.
-pub(crate) fn find(
-    credentials: &dyn Credentials,
-    signature: &ParsedSignature<'_>,
-) -> Result<Arc<Credential>, SignatureError> {
-    let credential =
-        credentials.lookup(&signature.access_key_id).ok_or(SignatureError::UnknownAccessKey)?;
-    let token_fits = match (&credential.session_token, &signature.session_token) {
-        (None, None) => true,
-        (Some(expected), Some(sent)) => expected.is(sent),
-        (None, Some(_)) | (Some(_), None) => false,
+/// A refusal in the code and words of `api`'s protocol.
+pub(crate) fn refused(api: &Api, refusal: &Refusal) -> ApiError {
+    let (name, message) = match refusal {
+        Refusal::Unknown => {
+            return respond::signature_error(api, &SignatureError::UnknownAccessKey);
+        }
+        Refusal::Expired => {
+            ("ExpiredToken", "The security token included in the request is expired")
+        }
+        Refusal::BoundElsewhere { .. } => (
+            "AccessDenied",
+            "The credentials are bound to a task and may be used only from within that task",
+        ),
     };
-    if token_fits { Ok(credential) } else { Err(SignatureError::UnknownAccessKey) }
+    let status = match respond::family(api) {
+        ErrorFamily::Json => 400,
+        ErrorFamily::Query => 403,
+    };
+    respond::own_error(api, name, status, message.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use policy::Principal;
+    use wire::Protocol;
+
+    use super::*;
+
+    const fn api(protocol: Protocol) -> Api {
+        Api {
+            service_id: "Toys",
+            full_name: "Toy Service",
+            signing_name: "toys",
+            endpoint_prefix: "toys",
+            target_prefix: None,
+            protocol,
+            api_version: "2026-01-01",
+            xml_namespace: None,
+            validation_error_code: "ValidationError",
+            operations: &[],
+            operation_names: &[],
+        }
+    }
+
+    #[test]
+    fn refusals_have_the_codes_of_each_protocol() {
+        let elsewhere = Refusal::BoundElsewhere {
+            principal: Arc::new(Principal::root("123456789012".parse().unwrap())),
+            task_arn: "arn:task".to_owned(),
+        };
+        for (refusal, json, query) in [
+            (Refusal::Unknown, "UnrecognizedClientException", "InvalidClientTokenId"),
+            (Refusal::Expired, "ExpiredTokenException", "ExpiredToken"),
+            (elsewhere, "AccessDeniedException", "AccessDenied"),
+        ] {
+            let found = refused(&api(Protocol::AwsJson1_1), &refusal);
+            assert_eq!(found.code, json);
+            let found = refused(&api(Protocol::AwsQuery), &refusal);
+            assert_eq!((found.code.as_ref(), found.status), (query, 403));
+            assert!(!found.message.contains("arn:"), "{}", found.message);
+        }
+    }
 }

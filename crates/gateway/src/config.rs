@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::{Clock, IdSource, Region};
-use operation::Service;
+use identity::Credentials;
+use network::Subnet;
+use operation::{Recorder, Service};
 use prometheus_client::registry::Registry;
 
-use crate::authenticate::Credentials;
 use crate::tls::ServerTls;
 
 /// A metrics registry that several crates register in; `/metrics` prints all of it.
@@ -19,8 +20,10 @@ pub type SharedRegistry = Arc<Mutex<Registry>>;
 /// queued without bound.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Open connections; further ones wait in the kernel's backlog. Default 4,096.
+    /// Open connections, at each door; further ones wait in the kernel's backlog. Default 4,096.
     pub max_connections: usize,
+    /// Open connections of one task; further ones are closed. Default 64.
+    pub max_connections_per_task: usize,
     /// Requests between their headers and their answer; further ones get `ThrottlingException`.
     /// Default 1,024.
     pub max_in_flight: usize,
@@ -48,6 +51,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: 4096,
+            max_connections_per_task: 64,
             max_in_flight: 1024,
             max_header_bytes: 64 * 1024,
             max_headers: 100,
@@ -72,6 +76,17 @@ pub struct Config {
     pub limits: Limits,
     /// The certificate to serve TLS with. Needed for any address but loopback.
     pub tls: Option<ServerTls>,
+    /// The door for tasks of this machine, if it has tasks.
+    pub task_link: Option<TaskLink>,
+}
+
+/// Where the network driver leads tasks of this machine that call an API. Plain HTTP: no wire is between them.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskLink {
+    /// A loopback address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where tasks have their addresses from. Connections from elsewhere are closed.
+    pub subnet: Subnet,
 }
 
 /// What a gateway works with.
@@ -83,6 +98,8 @@ pub struct Dependencies {
     pub credentials: Arc<dyn Credentials>,
     /// The time that signatures are held against.
     pub clock: Arc<dyn Clock>,
+    /// Takes the record of every call.
+    pub recorder: Arc<dyn Recorder>,
     /// Where request ids come from.
     pub ids: Arc<dyn IdSource>,
     /// Where the gateway's metrics go, and what `/metrics` prints.
@@ -105,6 +122,9 @@ pub enum GatewayError {
         "`{0}` is not a loopback address and needs TLS: give a certificate or listen on 127.0.0.1"
     )]
     TlsRequired(SocketAddr),
+    /// The tasks' door on an address that others than this machine reach.
+    #[error("the tasks' link cannot listen on `{0}`, which is not a loopback address")]
+    TaskLinkNotLoopback(SocketAddr),
     /// The address cannot be listened on.
     #[error("cannot listen on `{address}`: stop what uses it or choose another address")]
     Listen {

@@ -1,26 +1,32 @@
 //! One request, from its headers to its answer.
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use base::{Clock, IdSource, Region};
+use base::{Clock, IdSource, Region, Timestamp};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::request::Parts;
 use http::{Method, StatusCode, header};
 use hyper::body::Incoming;
-use operation::{Call, Service};
-use policy::{Caller, Principal};
-use sigv4::{Expected, ParsedSignature, RequestParts, SignatureError, SigningKeys};
+use identity::{Claim, Credential, Credentials, Door, Refusal};
+use operation::{Call, CallRecord, ErrorFacts, NoRecord, Outcome, Recorder, Service, Slot, Who};
+use policy::{Caller, Decisions, Principal};
+use sigv4::{Expected, ParsedSignature, RequestParts, SecretKey, SignatureError, SigningKeys};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use wire::{Api, ApiError};
+use wire::{Api, ApiError, Recorded};
 
-use crate::authenticate::{self, Credentials};
+use crate::authenticate;
 use crate::body::{self, Body, BodyError};
 use crate::config::Limits;
 use crate::metrics::Metrics;
 use crate::respond::{self, HttpResponse};
 use crate::route::{self, Routes, Wanted};
+
+/// The longest body of a call without a signature.
+const MAX_UNSIGNED_BYTES: usize = 64 * 1024;
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -28,7 +34,10 @@ pub(crate) struct Shared {
     pub(crate) credentials: Arc<dyn Credentials>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) region: Region,
+    /// Whether it serves TLS.
+    pub(crate) secure: bool,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) signing_keys: SigningKeys,
@@ -36,13 +45,18 @@ pub(crate) struct Shared {
     pub(crate) large_bodies: Arc<Semaphore>,
 }
 
-/// What is known about a request by the time it is answered; for metrics and logs.
+/// What is known about a request by the time it is answered; for metrics, logs and its record.
 struct Exchange {
     request_id: Arc<str>,
     peer: IpAddr,
+    door: Door,
     service: &'static str,
     operation: &'static str,
     principal: Option<Arc<Principal>>,
+    /// Who it is, or claims to be.
+    who: Who,
+    /// Whether somebody else sees to its record.
+    is_recorded: bool,
     /// How errors are written: the service's API once it is known.
     api: &'static Api,
 }
@@ -51,20 +65,26 @@ struct Exchange {
 pub(crate) async fn request(
     shared: &Shared,
     peer: IpAddr,
+    door: Door,
     request: http::Request<Incoming>,
 ) -> HttpResponse {
     let started = Instant::now();
     let (parts, mut incoming) = request.into_parts();
-    if let Some(page) = operators_page(shared, peer, &parts) {
+    if door == Door::Endpoint
+        && let Some(page) = operators_page(shared, peer, &parts)
+    {
         return page;
     }
     let wanted = route::wanted(&parts.headers);
     let mut exchange = Exchange {
         request_id: shared.ids.uuid().into(),
         peer,
+        door,
         service: "none",
         operation: "unknown",
         principal: None,
+        who: Who::default(),
+        is_recorded: false,
         api: Routes::unrouted(wanted),
     };
     let _present = shared.metrics.in_flight();
@@ -73,6 +93,7 @@ pub(crate) async fn request(
     let response = match outcome {
         Ok(response) => response,
         Err(error) => {
+            let error = exchange.record_error(shared, &parts, error).await;
             body::discard(&mut incoming, &shared.limits).await;
             wire::encode_error(exchange.api, &error, request_id)
         }
@@ -134,7 +155,7 @@ async fn api_call(
     incoming: &mut Incoming,
 ) -> Result<wire::Response, ApiError> {
     if let Some(service) = shared.routes.service(wanted, None) {
-        exchange.meet(service.as_ref());
+        exchange.meet(service.as_ref(), wanted);
     }
     let signed = RequestParts {
         method: parts.method.as_str(),
@@ -143,15 +164,26 @@ async fn api_call(
         headers: &parts.headers,
     };
     let refused = |api, error: SignatureError| respond::signature_error(api, &error);
-    let signature =
-        sigv4::parse(&signed, shared.clock.now()).map_err(|error| refused(exchange.api, error))?;
+    let signature = match sigv4::parse(&signed, shared.clock.now()) {
+        Ok(signature) => signature,
+        Err(SignatureError::Missing) if wanted == Wanted::Action => {
+            return unsigned_call(shared, exchange, parts, incoming).await;
+        }
+        Err(error) => return Err(refused(exchange.api, error)),
+    };
     let service = shared.routes.service(wanted, Some(&signature.service));
     if let Some(service) = service {
-        exchange.meet(service.as_ref());
+        exchange.meet(service.as_ref(), wanted);
     }
     let api = exchange.api;
-    let credential = authenticate::find(shared.credentials.as_ref(), &signature)
-        .map_err(|error| refused(api, error))?;
+    let claim = Claim {
+        access_key_id: &signature.access_key_id,
+        session_token: signature.session_token.as_deref(),
+        source_ip: exchange.peer,
+        door: exchange.door,
+        now: shared.clock.now(),
+    };
+    let credential = exchange.authenticate(shared, &claim)?;
     let in_flight = Arc::clone(&shared.in_flight).try_acquire_owned().map_err(|_| {
         let message = "Rate exceeded: too many requests are in flight".to_owned();
         respond::own_error(api, "Throttling", 400, message)
@@ -163,17 +195,76 @@ async fn api_call(
         region: shared.region.as_str(),
         service: service.map_or(signature.service.as_ref(), |one| one.api().signing_name),
     };
-    signature
-        .verify(&signed, expected, &credential.secret, &body.bytes, &shared.signing_keys)
-        .map_err(|error| refused(api, error))?;
+    let verified =
+        signature.verify(&signed, expected, &credential.secret, &body.bytes, &shared.signing_keys);
+    if let Err(error) = verified {
+        // What the request is called is not proven either; it is for the record.
+        if let Ok(name) = route::operation_name(api, wanted, &parts.method, &body.bytes) {
+            exchange.operation = route::known_name(api, &name);
+        }
+        return Err(refused(api, error));
+    }
     exchange.principal = Some(Arc::clone(&credential.principal));
+    let caller = exchange.caller(shared, parts, &claim, &credential);
+    exchange.who = Who::from(&caller);
     let Some(service) = service else {
         return Err(shared.routes.no_service(wanted, &signature.service));
     };
-    let caller = exchange.caller(parts, &credential.principal);
     let (operation, input) = operation_and_input(api, exchange, parts, wanted, &signature, &body)?;
     let call = Call { operation, caller, body: input };
-    execute(Arc::clone(service), call, (in_flight, body.permit)).await
+    let recorded = exchange.recorded(shared, parts)?;
+    execute(Arc::clone(service), call, recorded, (in_flight, body.permit)).await
+}
+
+/// A call without a signature, of an operation that needs none.
+async fn unsigned_call(
+    shared: &Shared,
+    exchange: &mut Exchange,
+    parts: &Parts,
+    incoming: &mut Incoming,
+) -> Result<wire::Response, ApiError> {
+    let api = exchange.api;
+    let missing = || respond::signature_error(api, &SignatureError::Missing);
+    if parts.uri.path() != "/" {
+        return Err(missing());
+    }
+    let in_flight = Arc::clone(&shared.in_flight).try_acquire_owned().map_err(|_| {
+        let message = "Rate exceeded: too many requests are in flight".to_owned();
+        respond::own_error(api, "Throttling", 400, message)
+    })?;
+    let limits = Limits { max_body_bytes: MAX_UNSIGNED_BYTES, ..shared.limits.clone() };
+    let body = match body::read(incoming, &limits, &shared.large_bodies).await {
+        Ok(body) => body,
+        Err(BodyError::TooLong(_)) => return Err(missing()),
+        Err(error) => return Err(body_error(api, &error)),
+    };
+    let form = if parts.method == Method::GET {
+        Bytes::copy_from_slice(parts.uri.query().unwrap_or_default().as_bytes())
+    } else {
+        body.bytes
+    };
+    let found = shared.routes.unsigned(&parts.method, &form);
+    let (service, unsigned, operation) = found.ok_or_else(missing)?;
+    exchange.meet(service.as_ref(), Wanted::Action);
+    exchange.operation = operation;
+    let credential = Credential {
+        secret: SecretKey::new(String::new()),
+        principal: Arc::new(Principal::anonymous(unsigned.account.clone())),
+        permissions: Arc::default(),
+        session: Arc::default(),
+    };
+    let claim = Claim {
+        access_key_id: "",
+        session_token: None,
+        source_ip: exchange.peer,
+        door: exchange.door,
+        now: shared.clock.now(),
+    };
+    let caller = exchange.caller(shared, parts, &claim, &credential);
+    exchange.who = Who::from(&caller);
+    let call = Call { operation, caller, body: form };
+    let recorded = exchange.recorded(shared, parts)?;
+    execute(Arc::clone(service), call, recorded, (in_flight, body.permit)).await
 }
 
 /// The operation that an authenticated request names, and where its input is.
@@ -203,24 +294,46 @@ fn operation_and_input(
     Ok((operation, input))
 }
 
-/// Runs an operation to its end: a client that goes away does not stop it half-way, and a defect
-/// in it does not take the connection along. `permits` are held for as long as it runs.
+/// Runs an operation to its end and records it: a client that goes away does not stop it half-way,
+/// and a defect in it does not take the connection or the record along. `permits` are held for as
+/// long as it runs.
 async fn execute(
     service: Arc<dyn Service>,
     call: Call,
+    (slot, record): (Box<dyn Slot>, CallRecord),
     permits: impl Send + 'static,
 ) -> Result<wire::Response, ApiError> {
     let operation = call.operation;
-    let request_id = Arc::clone(&call.caller.request_id);
     let task = async move {
         let _permits = permits;
-        service.call(call).await
+        let outcome = match AssertUnwindSafe(service.call(call)).catch_unwind().await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                // The panic hook has printed its message.
+                let request_id = record.request_id.as_ref();
+                tracing::error!(request_id, operation, "operation failed");
+                Outcome::failed(record.api, &defect(operation), request_id)
+            }
+        };
+        let (api, request_id) = (record.api, Arc::clone(&record.request_id));
+        let record = CallRecord {
+            request: outcome.considered.request,
+            decisions: outcome.considered.decisions,
+            elements: outcome.elements,
+            error: outcome.error,
+            ..record
+        };
+        match slot.record(record).await {
+            Ok(()) => outcome.response,
+            Err(error) => wire::encode_error(api, &respond::no_record(&error), &request_id),
+        }
     };
-    tokio::spawn(task).await.map_err(|error| {
-        tracing::error!(request_id = request_id.as_ref(), operation, %error, "operation failed");
-        let message = format!("{operation} failed; the server's log says more");
-        ApiError::receiver("InternalFailure", message)
-    })
+    tokio::spawn(task).await.map_err(|_| defect(operation))
+}
+
+fn defect(operation: &str) -> ApiError {
+    let message = format!("{operation} failed; the server's log says more");
+    ApiError::receiver("InternalFailure", message)
 }
 
 fn body_error(api: &Api, error: &BodyError) -> ApiError {
@@ -234,18 +347,136 @@ fn body_error(api: &Api, error: &BodyError) -> ApiError {
 
 impl Exchange {
     /// Notes which service the request is for.
-    fn meet(&mut self, service: &dyn Service) {
+    fn meet(&mut self, service: &dyn Service, wanted: Wanted<'_>) {
         self.api = service.api();
         self.service = self.api.signing_name;
+        if let Wanted::Target(target) = wanted
+            && let Some(name) = self.api.operation_name_in_target(target)
+        {
+            self.operation = route::known_name(self.api, name);
+        }
     }
 
-    fn caller(&self, parts: &Parts, principal: &Arc<Principal>) -> Caller {
-        let user_agent = parts.headers.get(header::USER_AGENT);
-        Caller {
-            principal: Arc::clone(principal),
+    /// Finds the credential that is claimed, and notes whose it is said to be.
+    fn authenticate(
+        &mut self,
+        shared: &Shared,
+        claim: &Claim<'_>,
+    ) -> Result<Arc<Credential>, ApiError> {
+        self.who.access_key_id = claim.access_key_id.into();
+        shared.credentials.find(claim).map_err(|refusal| {
+            if let Refusal::BoundElsewhere { principal, task_arn } = &refusal {
+                self.who.principal = Some(Arc::clone(principal));
+                self.who.bound_elsewhere = Some(task_arn.clone());
+            }
+            authenticate::refused(self.api, &refusal)
+        })
+    }
+
+    /// What goes on record, so far.
+    fn record(&self, shared: &Shared, parts: &Parts) -> CallRecord {
+        let text = |name| {
+            let value: Option<&http::HeaderValue> = parts.headers.get(name);
+            value.and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        CallRecord {
+            api: self.api,
+            operation: self.operation,
+            who: self.who.clone(),
             request_id: Arc::clone(&self.request_id),
             source_ip: self.peer,
+            source_vpce: self.source_vpce(),
+            user_agent: text(header::USER_AGENT),
+            host: text(header::HOST),
+            secure_transport: self.is_secure(shared),
+            time: shared.clock.now(),
+            region: shared.region.clone(),
+            request: Recorded::Absent,
+            elements: Recorded::Absent,
+            error: None,
+            decisions: Decisions::default(),
+        }
+    }
+
+    /// Room for the record of the call that comes next, and what is to be in it.
+    fn recorded(
+        &mut self,
+        shared: &Shared,
+        parts: &Parts,
+    ) -> Result<(Box<dyn Slot>, CallRecord), ApiError> {
+        self.is_recorded = true;
+        let slot = shared.recorder.reserve().map_err(|error| respond::no_record(&error))?;
+        Ok((slot, self.record(shared, parts)))
+    }
+
+    /// Records a call that was not performed. What reached no service is not a call. Returns what to
+    /// answer.
+    async fn record_error(&self, shared: &Shared, parts: &Parts, error: ApiError) -> ApiError {
+        if self.is_recorded || self.service == "none" {
+            return error;
+        }
+        let mut record = self.record(shared, parts);
+        record.error = Some(ErrorFacts::from(&error));
+        let recorded: Result<(), NoRecord> = if self.principal.is_some() {
+            match shared.recorder.reserve() {
+                Ok(slot) => slot.record(record).await,
+                Err(error) => Err(error),
+            }
+        } else {
+            shared.recorder.refused(record).await
+        };
+        recorded.map_or_else(|no_record| respond::no_record(&no_record), |()| error)
+    }
+
+    const fn is_secure(&self, shared: &Shared) -> bool {
+        matches!(self.door, Door::Endpoint) && shared.secure
+    }
+
+    /// `aws:SourceVpce`: the tasks' link is to them what an endpoint in a VPC is.
+    const fn source_vpce(&self) -> Option<&'static str> {
+        match self.door {
+            Door::Endpoint => None,
+            Door::TaskLink => Some("vpce-task-link"),
+        }
+    }
+
+    fn caller(
+        &self,
+        shared: &Shared,
+        parts: &Parts,
+        claim: &Claim<'_>,
+        credential: &Credential,
+    ) -> Caller {
+        let principal = Arc::clone(&credential.principal);
+        Caller {
+            permissions: Arc::clone(&credential.permissions),
+            session: Arc::clone(&credential.session),
+            access_key_id: claim.access_key_id.into(),
+            ..self.keyless_caller(shared, parts, claim.now, principal)
+        }
+    }
+
+    /// A caller to whom no policies apply.
+    fn keyless_caller(
+        &self,
+        shared: &Shared,
+        parts: &Parts,
+        now: Timestamp,
+        principal: Arc<Principal>,
+    ) -> Caller {
+        let user_agent = parts.headers.get(header::USER_AGENT);
+        Caller {
+            principal,
+            permissions: Arc::default(),
+            session: Arc::default(),
+            access_key_id: "".into(),
+            request_id: Arc::clone(&self.request_id),
+            source_ip: self.peer,
+            source_vpce: self.source_vpce(),
             user_agent: user_agent.and_then(|value| value.to_str().ok()).map(str::to_owned),
+            secure_transport: self.is_secure(shared),
+            time: now,
+            region: shared.region.clone(),
         }
     }
 }

@@ -18,7 +18,6 @@ mod route;
 mod serve;
 mod tls;
 
-pub use authenticate::{Credential, Credentials, RootCredentials};
-pub use config::{Config, Dependencies, GatewayError, Limits, SharedRegistry};
+pub use config::{Config, Dependencies, GatewayError, Limits, SharedRegistry, TaskLink};
 pub use serve::Gateway;
 pub use tls::{ServerTls, TlsError};

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::Full;
+use operation::NoRecord;
 use sigv4::{ErrorFamily, SignatureError};
 use wire::{Api, ApiError, Fault, Protocol};
 
@@ -55,4 +56,18 @@ pub(crate) fn own_error(api: &Api, name: &'static str, status: u16, message: Str
         ErrorFamily::Query => name.to_owned(),
     };
     ApiError::new(code, status, Fault::Sender, message)
+}
+
+/// The error for a call that has no record: it was not performed, or nobody can prove that it was.
+pub(crate) fn no_record(error: &NoRecord) -> ApiError {
+    match error {
+        NoRecord::Unavailable { .. } => {
+            ApiError::receiver("ServiceUnavailable", format!("{error}; nothing was done"))
+                .with_status(503)
+        }
+        NoRecord::Lost { .. } => ApiError::receiver(
+            "InternalFailure",
+            format!("{error}; the call may have been performed"),
+        ),
+    }
 }

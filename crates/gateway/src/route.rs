@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, header};
-use operation::Service;
+use operation::{Service, Unsigned};
 use wire::{Api, ApiError, Form, Protocol};
 
 /// What the headers say about the request's destination.
@@ -74,6 +74,20 @@ impl Routes {
                 Wanted::NoTarget => is_json(api) && signing_name == Some(api.signing_name),
                 Wanted::Action => !is_json(api) && signing_name == Some(api.signing_name),
             }
+        })
+    }
+
+    /// The service, with one of its operations that need no signature, that an unsigned form names.
+    pub(crate) fn unsigned(
+        &self,
+        method: &Method,
+        form: &[u8],
+    ) -> Option<(&Arc<dyn Service>, Unsigned<'_>, &'static str)> {
+        self.services.iter().find_map(|service| {
+            let unsigned = service.unsigned().filter(|_| !is_json(service.api()))?;
+            let name = operation_name(service.api(), Wanted::Action, method, form).ok()?;
+            let name = unsigned.operations.iter().find(|operation| **operation == name)?;
+            Some((service, unsigned, *name))
         })
     }
 

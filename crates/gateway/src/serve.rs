@@ -11,6 +11,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use identity::Door;
+use network::{TaskConnection, TaskConnections};
 use sigv4::SigningKeys;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::{Config, Dependencies, GatewayError};
+use crate::config::{Config, Dependencies, GatewayError, TaskLink};
 use crate::handle::{self, Shared};
 use crate::impatient::Impatient;
 use crate::metrics::Metrics;
@@ -30,12 +32,32 @@ const SIGNING_KEYS: usize = 4096;
 /// How long to wait after the system refused to accept a connection, as when files run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// One of the doors that requests come through.
+struct Entrance {
+    listener: TcpListener,
+    door: Door,
+    slots: Arc<Semaphore>,
+    tls: Option<TlsAcceptor>,
+    /// Who may come in; `None` admits all.
+    tasks: Option<TaskConnections>,
+}
+
+/// A connection that was let in.
+struct Visitor {
+    stream: TcpStream,
+    peer: SocketAddr,
+    door: Door,
+    tls: Option<TlsAcceptor>,
+    _slot: OwnedSemaphorePermit,
+    _task: Option<TaskConnection>,
+}
+
 /// A bound gateway, not yet serving.
 pub struct Gateway {
-    listener: TcpListener,
+    endpoint: Entrance,
+    task_link: Option<Entrance>,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
-    max_connections: usize,
+    task_link_address: Option<SocketAddr>,
     builder: http1::Builder,
     shared: Arc<Shared>,
 }
@@ -45,15 +67,33 @@ impl Gateway {
     ///
     /// # Errors
     /// [`GatewayError::TlsRequired`] for an address that is not loopback without TLS,
-    /// [`GatewayError::Listen`] when the address cannot be used.
+    /// [`GatewayError::TaskLinkNotLoopback`], [`GatewayError::Listen`] when an address cannot be used.
     pub async fn bind(config: Config, dependencies: Dependencies) -> Result<Self, GatewayError> {
-        let Config { listen, region, limits, tls } = config;
+        let Config { listen, region, limits, tls, task_link } = config;
         if tls.is_none() && !listen.ip().is_loopback() {
             return Err(GatewayError::TlsRequired(listen));
         }
-        let failed = |source| GatewayError::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+        let secure = tls.is_some();
+        let (listener, address) = bind(listen).await?;
+        let slots = || Arc::new(Semaphore::new(limits.max_connections));
+        let endpoint = Entrance {
+            listener,
+            door: Door::Endpoint,
+            slots: slots(),
+            tls: tls.map(|tls| TlsAcceptor::from(tls.config())),
+            tasks: None,
+        };
+        let (mut task_link_address, mut link) = (None, None);
+        if let Some(TaskLink { listen, subnet }) = task_link {
+            if !listen.ip().is_loopback() {
+                return Err(GatewayError::TaskLinkNotLoopback(listen));
+            }
+            let (listener, address) = bind(listen).await?;
+            task_link_address = Some(address);
+            let tasks = TaskConnections::new(subnet, limits.max_connections_per_task);
+            let (door, slots, tasks) = (Door::TaskLink, slots(), Some(tasks));
+            link = Some(Entrance { listener, door, slots, tls: None, tasks });
+        }
         let mut builder = http1::Builder::new();
         builder
             .timer(TokioTimer::new())
@@ -66,7 +106,9 @@ impl Gateway {
             credentials: dependencies.credentials,
             clock: dependencies.clock,
             ids: dependencies.ids,
+            recorder: dependencies.recorder,
             region,
+            secure,
             metrics: Metrics::new(dependencies.registry),
             signing_keys: SigningKeys::new(SIGNING_KEYS),
             in_flight: Arc::new(Semaphore::new(limits.max_in_flight)),
@@ -74,10 +116,10 @@ impl Gateway {
             limits,
         };
         Ok(Self {
-            listener,
+            endpoint,
+            task_link: link,
             address,
-            tls: tls.map(|tls| TlsAcceptor::from(tls.config())),
-            max_connections: shared.limits.max_connections,
+            task_link_address,
             builder,
             shared: Arc::new(shared),
         })
@@ -88,15 +130,19 @@ impl Gateway {
         self.address
     }
 
+    /// The address of the tasks' door, with the port that was taken.
+    pub const fn task_link_address(&self) -> Option<SocketAddr> {
+        self.task_link_address
+    }
+
     /// The URL for clients on this machine or, with TLS, on any.
     pub fn endpoint(&self) -> String {
-        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let scheme = if self.endpoint.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 
     /// Serves until `shutdown` is done, then lets requests under way finish within the limit.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let slots = Arc::new(Semaphore::new(self.max_connections));
         let graceful = GracefulShutdown::new();
         let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
@@ -109,19 +155,21 @@ impl Gateway {
                     }
                     continue;
                 }
-                accepted = accept(&self.listener, &slots) => accepted,
+                visitor = self.endpoint.accept() => visitor,
+                visitor = accept_task(self.task_link.as_ref()) => visitor,
             };
             match accepted {
-                Ok((stream, peer, slot)) => {
-                    connections.spawn(self.connection(stream, peer, slot, graceful.watcher()));
+                Ok(Some(visitor)) => {
+                    connections.spawn(self.connection(visitor, graceful.watcher()));
                 }
+                Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
-        drop(self.listener);
+        drop((self.endpoint, self.task_link));
         let limit = self.shared.limits.shutdown_timeout;
         if tokio::time::timeout(limit, graceful.shutdown()).await.is_err() {
             tracing::warn!(open = connections.len(), "requests were cut off by the shutdown");
@@ -131,22 +179,20 @@ impl Gateway {
     /// One connection, from its handshake to its end.
     fn connection(
         &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        slot: OwnedSemaphorePermit,
+        visitor: Visitor,
         watcher: Watcher,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (shared, builder, tls) =
-            (Arc::clone(&self.shared), self.builder.clone(), self.tls.clone());
+        let (shared, builder) = (Arc::clone(&self.shared), self.builder.clone());
         async move {
-            let _slot = slot;
+            let Visitor { stream, peer, door, tls, _slot, _task } = visitor;
             let _present = shared.metrics.connection();
+            let from = (peer, door);
             let outcome = match tls {
-                None => http(&shared, &builder, stream, peer, watcher).await,
+                None => http(&shared, &builder, stream, from, watcher).await,
                 Some(tls) => {
                     let limit = shared.limits.header_timeout;
                     match tokio::time::timeout(limit, tls.accept(stream)).await {
-                        Ok(Ok(stream)) => http(&shared, &builder, stream, peer, watcher).await,
+                        Ok(Ok(stream)) => http(&shared, &builder, stream, from, watcher).await,
                         Ok(Err(error)) => {
                             tracing::debug!(%peer, %error, "TLS handshake failed");
                             Ok(())
@@ -168,15 +214,36 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
-/// The next connection, once there is room for it.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, peer, slot))
+async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), GatewayError> {
+    let failed = |source| GatewayError::Listen { address: listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+impl Entrance {
+    /// The next connection, once there is room for it; `None` for one that was turned away.
+    async fn accept(&self) -> io::Result<Option<Visitor>> {
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, peer) = self.listener.accept().await?;
+        let task = match &self.tasks {
+            None => None,
+            Some(tasks) => match tasks.admit(peer) {
+                Some(task) => Some(task),
+                None => return Ok(None),
+            },
+        };
+        stream.set_nodelay(true)?;
+        let (door, tls) = (self.door, self.tls.clone());
+        Ok(Some(Visitor { stream, peer, door, tls, _slot: slot, _task: task }))
+    }
+}
+
+async fn accept_task(link: Option<&Entrance>) -> io::Result<Option<Visitor>> {
+    match link {
+        Some(link) => link.accept().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Serves HTTP/1.1 on a connection.
@@ -184,12 +251,12 @@ async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     shared: &Arc<Shared>,
     builder: &http1::Builder,
     stream: S,
-    peer: SocketAddr,
+    (peer, door): (SocketAddr, Door),
     watcher: Watcher,
 ) -> Result<(), hyper::Error> {
     let service = service_fn(|request| {
         let shared = Arc::clone(shared);
-        async move { Ok::<_, Infallible>(handle::request(&shared, peer.ip(), request).await) }
+        async move { Ok::<_, Infallible>(handle::request(&shared, peer.ip(), door, request).await) }
     });
     let stream = Impatient::new(stream, shared.limits.write_timeout);
     watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await

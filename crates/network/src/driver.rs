@@ -7,6 +7,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::NetworkError;
 
+/// Where a task finds the agent: credentials, metadata, task protection. As with the ECS agent.
+pub const AGENT_LINK: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 2);
+/// Where a task finds the APIs.
+pub const API_LINK: Ipv4Addr = Ipv4Addr::new(169, 254, 170, 3);
+/// The TCP port of both.
+pub const LINK_PORT: u16 = 80;
+
+/// What tasks may open connections to: ports of this host's 127.0.0.1 that [`AGENT_LINK`] and [`API_LINK`] lead to,
+/// for tasks only and with the task's own source address. Without a port, the link is closed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TaskLinks {
+    /// The agent's listener.
+    pub agent_port: Option<u16>,
+    /// The listener for the APIs.
+    pub api_port: Option<u16>,
+}
+
 /// A transport protocol of a port mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -14,7 +14,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use crate::{
     driver::{
         AttachRequest, Attachment, Binding, Interface, Network, NetworkMode, NetworkReport,
-        Recovery,
+        Recovery, TaskLinks,
     },
     error::NetworkError,
     firewall::Firewall,
@@ -43,14 +43,21 @@ pub struct HostNetworkConfig {
     pub subnet: Subnet,
     /// Where host ports are chosen from when a mapping names none.
     pub dynamic_ports: RangeInclusive<u16>,
+    /// What tasks may open connections to.
+    pub links: TaskLinks,
 }
 
 impl HostNetworkConfig {
-    /// The usual values: `10.213.0.0/16` and ECS's dynamic port range, 49153 to 65535.
+    /// The usual values: `10.213.0.0/16` and ECS's dynamic port range, 49153 to 65535; no links.
     #[must_use]
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
         let state_dir = state_dir.into();
-        Self { state_dir, subnet: Subnet::default(), dynamic_ports: 49153..=65535 }
+        Self {
+            state_dir,
+            subnet: Subnet::default(),
+            dynamic_ports: 49153..=65535,
+            links: TaskLinks::default(),
+        }
     }
 }
 
@@ -88,7 +95,7 @@ impl HostNetwork {
     /// # Errors
     /// When the state directory cannot be created or a thread cannot be started.
     pub fn open(config: HostNetworkConfig) -> Result<Self, NetworkError> {
-        let HostNetworkConfig { state_dir, subnet, dynamic_ports } = config;
+        let HostNetworkConfig { state_dir, subnet, dynamic_ports, links } = config;
         let instance = instance_id(&state_dir);
         // Group 0 is where all interfaces are at first.
         let group = 0x5000_0000 | instance;
@@ -99,6 +106,7 @@ impl HostNetwork {
             table: table.clone(),
             interface_prefix: interface_prefix.clone(),
             gateway: subnet.gateway(),
+            links,
         };
         let inner = Inner {
             subnet,
@@ -191,7 +199,9 @@ impl Inner {
         let made = self
             .records
             .write(&record)
+            .inspect(|()| crash_point::crash_point!("network.record.written"))
             .and_then(|()| link::connect(&netns, record.attachment.interface.as_ref()))
+            .inspect(|()| crash_point::crash_point!("network.link.made"))
             .and_then(|()| lock(&self.firewall).open(&record));
         if let Err(error) = made {
             if let Err(left) = self.dismantle(&record) {
@@ -284,9 +294,11 @@ impl Inner {
     /// Takes everything from a task. May be repeated.
     fn dismantle(&self, record: &Record) -> Result<(), NetworkError> {
         lock(&self.firewall).close(record)?;
+        crash_point::crash_point!("network.rules.closed");
         if let Some(interface) = &record.attachment.interface {
             link::retire(interface, self.group)?;
         }
+        crash_point::crash_point!("network.link.retired");
         self.records.remove(&record.task_id)?;
         lock(&self.ports).release(&record.task_id);
         if let Some(interface) = &record.attachment.interface {

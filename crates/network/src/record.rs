@@ -38,6 +38,8 @@ pub(crate) struct RecordStore {
 }
 
 const SUFFIX: &str = ".json";
+/// What is being written and has not its name yet.
+const STAGED: &str = ".new";
 
 impl RecordStore {
     pub(crate) fn open(directory: PathBuf) -> Result<Self, NetworkError> {
@@ -47,10 +49,11 @@ impl RecordStore {
 
     pub(crate) fn write(&self, record: &Record) -> Result<(), NetworkError> {
         let path = self.path(&record.task_id);
-        let temporary = self.directory.join(format!(".{}.new", record.task_id));
+        let temporary = self.directory.join(format!(".{}{STAGED}", record.task_id));
         serde_json::to_vec(record)
             .map_err(io::Error::from)
             .and_then(|bytes| fs::write(&temporary, bytes))
+            .inspect(|()| crash_point::crash_point!("network.record.staged"))
             .and_then(|()| fs::rename(&temporary, &path))
             .map_err(failed(&path, "written"))
     }
@@ -70,6 +73,10 @@ impl RecordStore {
         for entry in fs::read_dir(&self.directory).map_err(unreadable())? {
             let entry = entry.map_err(unreadable())?;
             let name = entry.file_name().to_string_lossy().into_owned();
+            if name.ends_with(STAGED) {
+                // Of an agent that died while it wrote.
+                fs::remove_file(entry.path()).map_err(failed(&entry.path(), "removed"))?;
+            }
             let Some(task_id) = name.strip_suffix(SUFFIX) else { continue };
             let bytes = fs::read(entry.path()).map_err(failed(&entry.path(), "read"))?;
             let record = serde_json::from_slice::<Record>(&bytes)

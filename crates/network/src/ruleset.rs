@@ -9,6 +9,10 @@
 //! | `open` | address . protocol . port | the task's ports that published ports lead to |
 //! | `host_open` | address . protocol . port | the task's ports that this host itself may reach |
 //!
+//! A task may open connections to two link-local addresses, on one port each ([`TaskLinks`]); nobody has these
+//! addresses: they are redirected to listeners on this host's loopback interface, which are closed to everybody
+//! else.
+//!
 //! The rules name this instance's interfaces by their prefix, so an interface is closed from the moment it
 //! exists, before it has any element. Traffic that neither comes from nor goes to one of them passes unchanged.
 
@@ -29,7 +33,7 @@ use netlink_packet_netfilter::{
 };
 
 use crate::{
-    driver::Protocol,
+    driver::{AGENT_LINK, API_LINK, LINK_PORT, Protocol, TaskLinks},
     error::NetworkError,
     netlink::{Channel, Request},
     record::Record,
@@ -61,6 +65,7 @@ pub(crate) struct Ruleset {
     pub(crate) table: String,
     pub(crate) interface_prefix: String,
     pub(crate) gateway: Ipv4Addr,
+    pub(crate) links: TaskLinks,
 }
 
 type Message = Request<NetfilterMessage>;
@@ -157,16 +162,36 @@ impl Ruleset {
         ]
     }
 
-    /// Published ports are for others than tasks: a task that calls one is left with the host's closed door.
-    fn nat_in(&self) -> Vec<Vec<Expressions>> {
-        vec![self.if_from_task(vec![e::accept()]), redirect()]
+    /// Where each link leads: its address, and the port of its listener.
+    fn links(&self) -> impl Iterator<Item = (Ipv4Addr, u16)> + use<> {
+        let TaskLinks { agent_port, api_port } = self.links;
+        let links = [(AGENT_LINK, agent_port), (API_LINK, api_port)];
+        links.into_iter().filter_map(|(address, port)| Some((address, port?)))
     }
 
+    /// Published ports are for others than tasks: a task that calls one is left with the host's closed door.
+    fn nat_in(&self) -> Vec<Vec<Expressions>> {
+        let links = self.links().map(|(address, port)| {
+            let redirect = e::redirect_to(Ipv4Addr::LOCALHOST, port);
+            self.if_from_task(vec![e::is_tcp_to(address, LINK_PORT), redirect])
+        });
+        links.chain([self.if_from_task(vec![e::accept()]), redirect()]).collect()
+    }
+
+    /// What comes to a link's listener without having been redirected comes from no task.
     fn to_host(&self) -> Vec<Vec<Expressions>> {
-        vec![
-            self.if_from_task(vec![e::is_established(), e::accept()]),
-            self.if_from_task(vec![e::drop()]),
-        ]
+        let listeners: Vec<_> =
+            self.links().map(|(_, port)| e::is_tcp_to(Ipv4Addr::LOCALHOST, port)).collect();
+        let from_tasks = listeners.iter().map(|listener| {
+            self.if_from_task(vec![e::is_redirected(), listener.clone(), e::accept()])
+        });
+        let others = listeners.iter().map(|listener| [listener.clone(), e::drop()].concat());
+        [self.if_from_task(vec![e::is_established(), e::accept()])]
+            .into_iter()
+            .chain(from_tasks)
+            .chain([self.if_from_task(vec![e::drop()])])
+            .chain(others)
+            .collect()
     }
 
     fn through_host(&self) -> Vec<Vec<Expressions>> {

@@ -1,6 +1,10 @@
 //! The subnet that tasks get their addresses from.
 
-use std::{fmt, net::Ipv4Addr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+    str::FromStr,
+};
 
 /// An IPv4 network, `/8` to `/28`. Its first address is the host's, the last is never given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +67,14 @@ impl Subnet {
     /// The address at `index`, counted from 0 below [`Subnet::capacity`].
     pub(crate) fn address(self, index: u32) -> Ipv4Addr {
         Ipv4Addr::from(self.network + 2 + index)
+    }
+
+    /// Whether a task may have this address.
+    pub fn is_of_task(self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => self.index_of(address).is_some(),
+            IpAddr::V6(_) => false,
+        }
     }
 
     /// The number of an address within the subnet, if it is one of a task.

@@ -20,7 +20,7 @@ use std::{
 use network::{
     AttachRequest, Attachment, Network, NetworkError, NetworkMode, PortRequest, Protocol,
 };
-use world::{HOST, OUTSIDE, Space, World, eventually};
+use world::{HOST, LINKS, OUTSIDE, Space, World, eventually};
 
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
@@ -117,6 +117,56 @@ fn nothing_but_published_ports_is_reachable_in_any_direction() {
     b.reaches(at(first, 80));
     b.reaches(at(gateway, 80));
     b.reaches(at(OUTSIDE, 80));
+}
+
+#[test]
+fn a_task_reaches_two_listeners_and_nobody_else_does() {
+    let world = World::new();
+    let (a, b) = (Space::of_task(), Space::of_task());
+    let first = address(&attach(&world, "a", &a, vec![port(80, Some(8080), Protocol::Tcp)]));
+    let awsvpc = request("b", &b, NetworkMode::Awsvpc, vec![port(80, None, Protocol::Tcp)]);
+    let second = address(&world.run(world.network.attach(awsvpc)).expect("attach"));
+    let none = Space::of_task();
+    let no_network = request("none", &none, NetworkMode::None, vec![]);
+    world.run(world.network.attach(no_network)).expect("attach");
+    let [agent, api] = [LINKS.agent_port, LINKS.api_port].map(|port| port.expect("a port"));
+    for port in [agent, api, 80, 443] {
+        world.host.serve_tcp(port);
+    }
+    let gateway = Ipv4Addr::new(10, 213, 0, 1);
+
+    for link in [network::AGENT_LINK, network::API_LINK] {
+        assert_eq!(a.reaches(at(link, 80)), first.to_string(), "the task's own address");
+        assert_eq!(b.reaches(at(link, 80)), second.to_string(), "the task's own address");
+        for (what, client, target) in [
+            ("another port", &a, at(link, 443)),
+            ("the listener's port", &a, at(link, agent)),
+            ("a task without network", &none, at(link, 80)),
+            ("the host", &world.host, at(link, 80)),
+            ("outside", &world.outside, at(link, 80)),
+        ] {
+            assert!(client.is_refused(target), "{what}: {target} answered");
+        }
+        assert!(!a.asks_udp(at(link, 80)));
+    }
+    for neighbour in [0, 1, 4, 254] {
+        assert!(a.is_refused(at(Ipv4Addr::new(169, 254, 170, neighbour), 80)), "{neighbour}");
+    }
+    for client in [&a, &b, &none] {
+        assert!(client.is_refused(at(METADATA, 80)), "the metadata service");
+    }
+    for port in [agent, api] {
+        for (what, client, target) in [
+            ("a task, past the link", &a, at(gateway, port)),
+            ("a task, on loopback", &a, at(Ipv4Addr::LOCALHOST, port)),
+            ("the host, on loopback", &world.host, at(Ipv4Addr::LOCALHOST, port)),
+        ] {
+            assert!(client.is_refused(target), "{what}: {target} answered");
+        }
+    }
+    // Without the rules the listeners are open to the host: nothing else was in the way.
+    world.host.shell(&format!("nft delete table inet {}", world.table()));
+    world.host.reaches(at(Ipv4Addr::LOCALHOST, agent));
 }
 
 #[test]

@@ -6,16 +6,31 @@
 //! - a [`DesiredSet`] is taken only with a higher generation than the last one (invariant 7);
 //! - a [`TaskReport`] is taken only with a higher sequence than the last one of its task.
 
+mod credentials;
+mod join_token;
+mod logs;
+
 use std::fmt;
 use std::sync::Arc;
 
 use base::Timestamp;
 use domain::{
-    DesiredStatus, Resources, TaskContainer, TaskDefinitionId, TaskObservation, TaskSpec,
+    DesiredStatus, LaunchType, Resources, Tags, TaskContainer, TaskDefinitionId, TaskObservation,
+    TaskSpec,
 };
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+
+pub use credentials::{
+    CredentialError, CredentialRequest, Purpose, RefusalReason, RefusedAttempt, RefusedAttempts,
+    RoleCredentials, Secret,
+};
+pub use join_token::{JoinTokenText, NoJoinToken, digest_of, same_digest, secret_matches};
+pub use logs::{
+    LogBatch, LogLine, LogSink, LogSinkError, LogSource, LogTarget, MAX_BATCH_BYTES,
+    default_log_group,
+};
 
 /// Version of these messages; a node of another major version is refused at registration.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -66,6 +81,11 @@ pub struct Assignment {
     pub task_definition: TaskDefinitionId,
     /// RUNNING or STOPPED.
     pub desired_status: DesiredStatus,
+    /// Where it runs.
+    #[serde(default = "ec2")]
+    pub launch_type: LaunchType,
+    /// Name of the service it belongs to.
+    pub service: Option<String>,
     /// What to run, with the overrides applied.
     pub spec: TaskSpec,
     /// The containers' identities, in the definition's order.
@@ -74,6 +94,11 @@ pub struct Assignment {
     pub default_log_group: String,
     /// When the task was accepted.
     pub created_at: Timestamp,
+}
+
+/// What a task's file says that does not say it.
+const fn ec2() -> LaunchType {
+    LaunchType::Ec2
 }
 
 /// Name and ARN of a container.
@@ -98,6 +123,24 @@ pub struct TaskReport {
     pub task_id: String,
     /// All there is to say of it now.
     pub observation: TaskObservation,
+}
+
+/// Asks for a task's tags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagsRequest {
+    /// The node that asks.
+    pub instance_id: String,
+    /// The task.
+    pub task_id: String,
+}
+
+/// Tags as they are now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TaskTags {
+    /// Those of the task.
+    pub task: Tags,
+    /// Those of the container instance.
+    pub container_instance: Tags,
 }
 
 /// Why a message did not get through.
@@ -137,4 +180,29 @@ pub trait ControlPlane: Send + Sync + fmt::Debug {
     ///
     /// [`LinkError::Unavailable`]: nothing or a part was taken; send all again.
     fn report(&self, reports: Vec<TaskReport>) -> BoxFuture<'_, Result<(), LinkError>>;
+
+    /// Credentials of a role of a task that is placed on this node and has not stopped. A new session each
+    /// time: the two roles never share one.
+    ///
+    /// # Errors
+    ///
+    /// [`CredentialError`]; only [`CredentialError::Unavailable`] may go away by itself.
+    fn credentials(
+        &self,
+        request: CredentialRequest,
+    ) -> BoxFuture<'_, Result<RoleCredentials, CredentialError>>;
+
+    /// Tells of refused attempts on the tasks' endpoint. At most 128 at once.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Unavailable`]: nothing was taken; send all again.
+    fn refused(&self, attempts: RefusedAttempts) -> BoxFuture<'_, Result<(), LinkError>>;
+
+    /// The tags of a task of this node, and of the node.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkError::Refused`] when the task is not on this node, [`LinkError::Unavailable`] otherwise.
+    fn tags(&self, request: TagsRequest) -> BoxFuture<'_, Result<TaskTags, LinkError>>;
 }

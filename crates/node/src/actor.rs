@@ -14,6 +14,7 @@ use task_engine::{
 use tokio::sync::{mpsc, watch};
 
 use crate::effects::{Drivers, TryAgain, Work, parse_container_name};
+use crate::live_tasks::LiveTasks;
 use crate::record::{TaskFiles, TaskRecord};
 
 /// Messages that wait for an actor: more than the effects and exits it can have under way.
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) drivers: Drivers,
     pub(crate) files: TaskFiles,
     pub(crate) reports: mpsc::Sender<(String, TaskObservation)>,
+    pub(crate) tasks: Arc<LiveTasks>,
 }
 
 /// The owner of one task.
@@ -85,6 +87,7 @@ impl Actor {
             issued: BTreeSet::new(),
             under_way: BTreeSet::new(),
         };
+        actor.show();
         (actor, handle)
     }
 
@@ -103,11 +106,25 @@ impl Actor {
                 wanted.as_ref().map_or(DesiredStatus::Stopped, |wanted| wanted.desired_status);
             let now = self.shared.drivers.clock.now();
             let plan = plan(&self.record.assignment.spec, desired, &mut self.record.state, now);
+            self.show();
             self.keep(desired).await;
             self.issue(&plan);
             if self.wait(plan.wake_at, now).await.is_err() {
                 return self.record.assignment.task_id.clone();
             }
+        }
+    }
+
+    /// Lets the task speak to the agent while it lives, and its credentials end with it.
+    fn show(&self) {
+        let TaskRecord { assignment, state, .. } = &self.record;
+        let keeper = &self.shared.drivers.keeper;
+        if self.shared.tasks.publish(assignment, state) {
+            if assignment.spec.task_role_arn.is_some() {
+                keeper.expect(&assignment.task_id);
+            }
+        } else if state.all_stopped() || state.sandbox == SandboxPhase::Removed {
+            keeper.forget(&assignment.task_id);
         }
     }
 
@@ -127,12 +144,14 @@ impl Actor {
                 tracing::error!(task = self.record.assignment.task_id, %error, "task not saved");
             }
             self.saved = Some(self.record.state.clone());
+            crash_point::crash_point!("node.task.saved");
         }
         if news {
             self.reported = Some(observation.clone());
             let task_id = self.record.assignment.task_id.clone();
             // The reporter ends only with the agent.
             let _ended = self.shared.reports.send((task_id, observation)).await;
+            crash_point::crash_point!("node.task.reported");
         }
     }
 
@@ -249,6 +268,7 @@ impl Actor {
         if let Err(error) = self.shared.files.remove(&task_id) {
             tracing::warn!(task = task_id, %error, "task file not removed");
         }
+        crash_point::crash_point!("node.task.forgotten");
         task_id
     }
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use base::{Clock, IdSource};
 use images::ImageStore;
-use logstore::LogStore;
 use network::{Network, NetworkError};
-use node_proto::{Assignment, ControlPlane, DesiredSet, LinkError, PROTOCOL_VERSION, Registration};
+use node_proto::{
+    Assignment, ControlPlane, DesiredSet, LinkError, LogSink, PROTOCOL_VERSION, Registration,
+};
 use runtime_oci::{ContainerExit, RecoveredState, Runtime, RuntimeError};
 use task_engine::{Event, FoundContainer, SandboxPhase, TaskState, apply, recover};
 use tokio::sync::{mpsc, watch};
@@ -18,8 +19,11 @@ use tokio::task::{JoinError, JoinSet};
 use crate::actor::{Actor, Handle, Message, Shared, exit_event};
 use crate::effects::{Drivers, parse_container_name};
 use crate::identity::{Identity, IdentityError, identity};
-use crate::log_shipper::{LogShippers, LogTarget};
+use crate::log_shipper::{LogShippers, log_source};
 use crate::record::{TaskFiles, TaskRecord};
+use crate::role_credentials::RoleKeeper;
+use crate::task_endpoint::{Endpoint, TaskListener};
+use crate::task_tokens::TaskTokens;
 use crate::{machine, reporter};
 
 /// How long the last reports may take when the agent ends.
@@ -34,8 +38,10 @@ pub struct NodeConfig {
     pub cluster: String,
     /// Value of `ecs.availability-zone`.
     pub zone: String,
-    /// Port of the program itself, which no task may publish.
-    pub own_port: u16,
+    /// Whether tasks reach the APIs at [`network::API_LINK`].
+    pub api_link: bool,
+    /// Ports of the program itself, which no task may publish.
+    pub own_ports: Vec<u16>,
     /// How FARGATE tasks are isolated here; `None` when they may not run.
     pub fargate_isolation: Option<String>,
     /// Version of the program.
@@ -54,7 +60,7 @@ pub struct NodeDependencies {
     /// Images.
     pub images: Arc<ImageStore>,
     /// Where containers' output goes.
-    pub logs: Arc<LogStore>,
+    pub logs: Arc<dyn LogSink>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Identifiers.
@@ -73,6 +79,9 @@ pub enum NodeError {
         #[source]
         source: std::io::Error,
     },
+    /// The key of its tasks' tokens cannot be had.
+    #[error("the node has no key for its tasks' tokens")]
+    Tokens(#[source] std::io::Error),
     /// Its identity cannot be had.
     #[error("the node does not know who it is")]
     Identity(#[source] IdentityError),
@@ -99,12 +108,15 @@ pub struct Node {
     handles: BTreeMap<String, Handle>,
     actors: JoinSet<String>,
     reporter: tokio::task::JoinHandle<()>,
+    /// What tasks speak to; ends with the node.
+    endpoint: JoinSet<()>,
     generation: Option<u64>,
 }
 
 impl Node {
     /// Finds what an earlier agent left behind, joins the control plane, and takes up every task
-    /// that is there. Work begins with [`Node::run`].
+    /// that is there. Tasks are answered on `listener` from then on; all other work begins with
+    /// [`Node::run`].
     ///
     /// # Errors
     ///
@@ -112,6 +124,7 @@ impl Node {
     pub async fn start(
         config: NodeConfig,
         dependencies: NodeDependencies,
+        listener: TaskListener,
     ) -> Result<Self, NodeError> {
         let directory_error =
             |source| NodeError::Directory { path: config.directory.clone(), source };
@@ -121,13 +134,17 @@ impl Node {
         let files = TaskFiles::open(&config.directory).map_err(directory_error)?;
         let mut records = files.load().map_err(directory_error)?;
         let exits = dependencies.runtime.exits().ok_or(NodeError::ExitsTaken)?;
-        let resources = machine::resources(config.own_port);
+        let resources = machine::resources(&config.own_ports);
+        let endpoint = endpoint(&config, &dependencies, &identity).map_err(NodeError::Tokens)?;
         let drivers = Drivers {
             runtime: Arc::clone(&dependencies.runtime),
             network: Arc::clone(&dependencies.network),
             images: Arc::clone(&dependencies.images),
             logs: LogShippers::new(Arc::clone(&dependencies.logs)),
             clock: Arc::clone(&dependencies.clock),
+            keeper: Arc::clone(&endpoint.keeper),
+            tokens: Arc::clone(&endpoint.tokens),
+            api_link: config.api_link,
             machine_cpu_units: resources.cpu_units,
             machine_memory_mib: resources.memory_mib,
             attached: Mutex::default(),
@@ -138,20 +155,24 @@ impl Node {
         let desired =
             dependencies.control_plane.register(registration).await.map_err(NodeError::Link)?;
         let (reports, receiver) = mpsc::channel(reporter::QUEUE);
+        let tasks = Arc::clone(&endpoint.tasks);
         let reporter =
-            tokio::spawn(reporter::run(Arc::clone(&dependencies.control_plane), receiver));
+            reporter::run(Arc::clone(&dependencies.control_plane), Arc::clone(&tasks), receiver);
+        let reporter = tokio::spawn(reporter);
         let mut node = Self {
-            shared: Arc::new(Shared { drivers, files, reports }),
+            shared: Arc::new(Shared { drivers, files, reports, tasks }),
             desired,
             exits,
             handles: BTreeMap::new(),
             actors: JoinSet::new(),
             reporter,
+            endpoint: JoinSet::new(),
             generation: None,
         };
         for record in records {
             node.begin(record);
         }
+        node.endpoint.spawn(Arc::new(endpoint).run(listener));
         Ok(node)
     }
 
@@ -170,6 +191,10 @@ impl Node {
                     Some(exit) => self.exited(exit).await,
                     None => break,
                 },
+                _ended = self.endpoint.join_next() => {
+                    tracing::error!("the tasks' endpoint ended: the agent ends");
+                    break;
+                }
                 Some(ended) = self.actors.join_next() => {
                     // A task without its owner would hang for ever: a new start finds it again.
                     if let Err(error) = self.ended(ended) {
@@ -179,6 +204,7 @@ impl Node {
                 }
             }
         }
+        self.endpoint.shutdown().await;
         self.actors.shutdown().await;
         let Self { shared, handles, reporter, .. } = self;
         drop((shared, handles));
@@ -255,6 +281,28 @@ fn new_record(assignment: &Arc<Assignment>) -> TaskRecord {
     }
 }
 
+/// What tasks speak to.
+fn endpoint(
+    config: &NodeConfig,
+    dependencies: &NodeDependencies,
+    identity: &Identity,
+) -> std::io::Result<Endpoint> {
+    let NodeDependencies { control_plane, runtime, clock, ids, .. } = dependencies;
+    let instance_id = identity.instance_id.clone();
+    let keeper = RoleKeeper::new(Arc::clone(control_plane), Arc::clone(clock), instance_id.clone());
+    Ok(Endpoint {
+        tasks: Arc::default(),
+        keeper: Arc::new(keeper),
+        tokens: Arc::new(TaskTokens::open(&config.directory, ids.as_ref())?),
+        refusals: Arc::default(),
+        runtime: Arc::clone(runtime),
+        control_plane: Arc::clone(control_plane),
+        clock: Arc::clone(clock),
+        instance_id,
+        zone: config.zone.clone(),
+    })
+}
+
 fn registration(
     config: &NodeConfig,
     identity: Identity,
@@ -293,8 +341,7 @@ async fn take_up(drivers: &Drivers, records: &mut [TaskRecord]) -> Result<Vec<St
             continue;
         };
         if let Some(spec) = containers.get(container) {
-            let target = LogTarget::of(&record.assignment, spec);
-            drivers.logs.follow(drivers.runtime.as_ref(), &id, &target);
+            drivers.logs.follow(&drivers.runtime, &id, log_source(&record.assignment, spec));
         }
         let runtime_id = id.to_string();
         let survivor = match state {

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use domain::{ContainerSpec, TaskSpec};
+use domain::{ContainerSpec, LaunchType, TaskSpec};
 use images::Image;
-use runtime_oci::{FileSystemMount, Limits, TextFiles, Ulimit, UserSpec, Volume};
+use network::{AGENT_LINK, API_LINK};
+use runtime_oci::{
+    Content, FileSystemMount, Limits, TextFile, TextFiles, Ulimit, UserSpec, Volume,
+};
 
 /// Capabilities that every container begins with: enough to change user and own files, nothing
 /// that reaches the network stack, devices or the kernel.
@@ -33,6 +36,9 @@ const DEFAULT_SHM_MIB: u32 = 64;
 const DEFAULT_WRITABLE_LAYER_MIB: u32 = 2048;
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where a container finds the token for its task's credentials.
+const TOKEN_FILE: &str = "/run/portcullis/credentials-token";
+
 /// What the container's task gives it.
 #[derive(Debug)]
 pub(crate) struct Surroundings<'a> {
@@ -44,6 +50,31 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) volumes: &'a BTreeMap<String, PathBuf>,
     /// The task's own address.
     pub(crate) address: Option<&'a str>,
+    /// Where the task was placed.
+    pub(crate) launch_type: LaunchType,
+    /// The way to the agent; `None` without a network.
+    pub(crate) link: Option<&'a Link>,
+}
+
+/// What a container is told of the agent and the APIs.
+#[derive(Debug)]
+pub(crate) struct Link {
+    /// The container's UUID.
+    pub(crate) container_id: String,
+    pub(crate) region: String,
+    /// Whether the APIs are reached too.
+    pub(crate) apis: bool,
+    /// With a task role.
+    pub(crate) credentials: Option<LinkCredentials>,
+}
+
+/// How a container gets the task role's credentials.
+#[derive(Debug)]
+pub(crate) struct LinkCredentials {
+    /// The last part of their path.
+    pub(crate) id: String,
+    /// The content of the token file.
+    pub(crate) token: Content,
 }
 
 /// What the runtime is asked to make.
@@ -69,10 +100,10 @@ pub(crate) fn container_spec(
         name: around.runtime_name.clone(),
         layers: image.layers.clone(),
         argv: argv(container, image)?,
-        environment: environment(container, image),
+        environment: environment(container, image, around),
         working_directory,
         user: UserSpec::from(user),
-        text_files: text_files(container, &hostname, around.address),
+        text_files: text_files(container, &hostname, around),
         hostname,
         read_only_root: container.read_only_root,
         volumes: volumes(container, around)?,
@@ -121,7 +152,12 @@ fn argv(container: &ContainerSpec, image: &Image) -> Result<Vec<String>, String>
     Ok(argv)
 }
 
-fn environment(container: &ContainerSpec, image: &Image) -> Vec<(String, String)> {
+/// The definition's variables win over the agent's, and those over the image's.
+fn environment(
+    container: &ContainerSpec,
+    image: &Image,
+    around: &Surroundings<'_>,
+) -> Vec<(String, String)> {
     let mut merged: BTreeMap<String, String> =
         BTreeMap::from([("PATH".to_owned(), DEFAULT_PATH.to_owned())]);
     for variable in &image.config.env {
@@ -129,23 +165,59 @@ fn environment(container: &ContainerSpec, image: &Image) -> Vec<(String, String)
             merged.insert(name.to_owned(), value.to_owned());
         }
     }
+    let announced = announced(around);
+    merged.extend(announced.into_iter().map(|(name, value)| (name.to_owned(), value)));
     merged.extend(container.environment.clone());
     merged.into_iter().collect()
 }
 
-fn text_files(container: &ContainerSpec, hostname: &str, address: Option<&str>) -> TextFiles {
+/// What the SDKs look for.
+fn announced(around: &Surroundings<'_>) -> Vec<(&'static str, String)> {
+    let execution_env = match around.launch_type {
+        LaunchType::Ec2 | LaunchType::External => "AWS_ECS_EC2",
+        LaunchType::Fargate => "AWS_ECS_FARGATE",
+    };
+    let mut variables = vec![("AWS_EXECUTION_ENV", execution_env.to_owned())];
+    let Some(link) = around.link else { return variables };
+    let agent = format!("http://{AGENT_LINK}");
+    variables.extend([
+        // Some SDKs read the one, some the other.
+        ("AWS_REGION", link.region.clone()),
+        ("AWS_DEFAULT_REGION", link.region.clone()),
+        ("ECS_CONTAINER_METADATA_URI_V4", format!("{agent}/v4/{}", link.container_id)),
+    ]);
+    if link.apis {
+        variables.push(("AWS_ENDPOINT_URL", format!("http://{API_LINK}")));
+    }
+    if let Some(credentials) = &link.credentials {
+        let uri = format!("{agent}/v2/credentials/{}", credentials.id);
+        variables.extend([
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", TOKEN_FILE.to_owned()),
+        ]);
+    }
+    variables
+}
+
+fn text_files(container: &ContainerSpec, hostname: &str, around: &Surroundings<'_>) -> TextFiles {
     let mut hosts = "127.0.0.1 localhost\n".to_owned();
-    if let Some(address) = address {
+    if let Some(address) = around.address {
         hosts.push_str(&format!("{address} {hostname}\n"));
     }
     for (name, address) in &container.extra_hosts {
         hosts.push_str(&format!("{address} {name}\n"));
     }
+    let credentials = around.link.and_then(|link| link.credentials.as_ref());
+    let token_file = credentials.map(|credentials| TextFile {
+        container_path: TOKEN_FILE.to_owned(),
+        content: credentials.token.clone(),
+    });
     TextFiles {
         hosts: Some(hosts),
         hostname: Some(format!("{hostname}\n")),
         // No name server is reachable from a task.
         resolv_conf: Some(String::new()),
+        further: token_file.into_iter().collect(),
     }
 }
 

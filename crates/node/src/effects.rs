@@ -10,13 +10,15 @@ use base::Clock;
 use domain::{NetworkBinding, Protocol};
 use images::{Image, ImageStore};
 use network::{AttachRequest, Attachment, Network, NetworkMode, PortRequest};
-use node_proto::Assignment;
-use runtime_oci::{ContainerId, ExecSpec, Runtime, RuntimeError, SandboxSpec};
+use node_proto::{Assignment, CredentialError};
+use runtime_oci::{ContainerId, Content, ExecSpec, Runtime, RuntimeError, SandboxSpec};
 use task_engine::{Effect, Event};
 
-use crate::container_spec::{Surroundings, container_spec, task_limits};
+use crate::container_spec::{Link, LinkCredentials, Surroundings, container_spec, task_limits};
 use crate::image_reference::pinned;
-use crate::log_shipper::{LogShippers, LogTarget};
+use crate::log_shipper::{LogShippers, log_source};
+use crate::role_credentials::RoleKeeper;
+use crate::task_tokens::TaskTokens;
 
 /// How long the last output of a task may take to reach the log store before the task's files are
 /// removed all the same.
@@ -34,6 +36,10 @@ pub(crate) struct Drivers {
     pub(crate) images: Arc<ImageStore>,
     pub(crate) logs: LogShippers,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) keeper: Arc<RoleKeeper>,
+    pub(crate) tokens: Arc<TaskTokens>,
+    /// Whether tasks reach the APIs.
+    pub(crate) api_link: bool,
     pub(crate) machine_cpu_units: u32,
     pub(crate) machine_memory_mib: u32,
     /// Networks found at start, by task.
@@ -74,7 +80,7 @@ impl Drivers {
     ) -> Result<Option<Event>, TryAgain> {
         match *effect {
             Effect::ResolveImages => Ok(Some(self.resolve_images(work).await)),
-            Effect::CreateSandbox => Ok(Some(self.create_sandbox(work).await)),
+            Effect::CreateSandbox => self.create_sandbox(work).await.map(Some),
             Effect::StartContainer { container, attempt } => {
                 Ok(Some(self.start(work, container, attempt).await))
             }
@@ -119,11 +125,23 @@ impl Drivers {
         Event::ImagesResolved { digests }
     }
 
-    async fn create_sandbox(&self, work: &Work) -> Event {
-        match self.try_create_sandbox(work).await {
+    /// First of all the task's roles: nothing is made for a task that cannot act with them.
+    async fn create_sandbox(&self, work: &Work) -> Result<Event, TryAgain> {
+        match self.keeper.begin(&work.assignment).await {
+            Ok(()) => {}
+            Err(error @ CredentialError::Unavailable { .. }) => {
+                return Err(TryAgain(error.to_string()));
+            }
+            Err(
+                error @ (CredentialError::NotAssumable { .. } | CredentialError::Refused { .. }),
+            ) => {
+                return Ok(Event::SandboxFailed { reason: error.to_string() });
+            }
+        }
+        Ok(match self.try_create_sandbox(work).await {
             Ok(event) => event,
             Err(reason) => Event::SandboxFailed { reason },
-        }
+        })
     }
 
     async fn try_create_sandbox(&self, work: &Work) -> Result<Event, String> {
@@ -136,6 +154,7 @@ impl Drivers {
             .create_sandbox(spec)
             .await
             .map_err(|error| format!("{}: {}", error.ecs_name(), chain(&error)))?;
+        crash_point::crash_point!("node.sandbox.made");
         let known = {
             let mut attached = self.attached.lock().unwrap_or_else(PoisonError::into_inner);
             attached.remove(&assignment.task_id)
@@ -148,7 +167,21 @@ impl Drivers {
                 .await
                 .map_err(|error| format!("ContainerNetworkingError: {}", chain(&error)))?,
         };
+        crash_point::crash_point!("node.network.attached");
         Ok(sandbox_ready(assignment, attachment))
+    }
+
+    /// What a container is told of the agent and the APIs, by its place in the definition.
+    fn link(&self, assignment: &Assignment, index: usize) -> Option<Link> {
+        let container = assignment.containers.get(index)?;
+        let credentials = assignment.spec.task_role_arn.as_ref().map(|_| LinkCredentials {
+            id: self.tokens.credentials_id(&assignment.task_id),
+            token: Content(self.tokens.token(&assignment.task_id, &container.id)),
+        });
+        // arn:aws:ecs:REGION:ACCOUNT:task/…
+        let region = assignment.task_arn.split(':').nth(3).unwrap_or_default().to_owned();
+        let container_id = container.id.clone();
+        Some(Link { container_id, region, apis: self.api_link, credentials })
     }
 
     /// Directories of the task's volumes. Named by their place in the definition: a definition's
@@ -189,8 +222,11 @@ impl Drivers {
         let image = self.image(reference).await?;
         let volumes = self.volumes(assignment).await?;
         let id = container_id(&assignment.task_id, &spec.name, attempt);
+        let link = work.address.as_ref().and_then(|_| self.link(assignment, index));
         let around = Surroundings {
             task_id: &assignment.task_id,
+            launch_type: assignment.launch_type,
+            link: link.as_ref(),
             runtime_name: id.name.clone(),
             task: &assignment.spec,
             volumes: &volumes,
@@ -198,7 +234,7 @@ impl Drivers {
         };
         let runtime_spec = container_spec(spec, &image, &around)
             .map_err(|reason| format!("CannotCreateContainerError: {reason}"))?;
-        let target = LogTarget::of(assignment, spec);
+        let source = log_source(assignment, spec);
         let failed = |error: &RuntimeError| format!("{}: {}", error.ecs_name(), chain(error));
         // What an agent that died meanwhile may have left half made.
         self.runtime.delete_container(&id).await.map_err(|error| failed(&error))?;
@@ -208,9 +244,13 @@ impl Drivers {
             self.runtime.delete_container(&previous).await.map_err(|error| failed(&error))?;
         }
         self.runtime.create_container(runtime_spec).await.map_err(|error| failed(&error))?;
-        self.logs.follow(self.runtime.as_ref(), &id, &target);
+        crash_point::crash_point!("node.container.created");
+        self.logs.follow(&self.runtime, &id, source);
         match self.runtime.start_container(&id).await {
-            Ok(started) => Ok((id.to_string(), started.started_at)),
+            Ok(started) => {
+                crash_point::crash_point!("node.container.started");
+                Ok((id.to_string(), started.started_at))
+            }
             Err(error) => {
                 let reason = failed(&error);
                 self.logs.abandon(&id);
@@ -236,7 +276,9 @@ impl Drivers {
             None => self.stop_signal(work, index).await,
         };
         let id = container_id(&work.assignment.task_id, &spec.name, attempt);
-        match self.runtime.signal(&id, signal).await {
+        let sent = self.runtime.signal(&id, signal).await;
+        crash_point::crash_point!("node.container.signalled");
+        match sent {
             // One that is gone already has said so, or is about to.
             Ok(()) | Err(RuntimeError::NoSuchContainer(_)) => Ok(()),
             Err(error) => Err(TryAgain(chain(&error))),
@@ -289,8 +331,11 @@ impl Drivers {
 
     async fn remove(&self, task_id: &str) -> Result<Event, TryAgain> {
         self.logs.drained_task(task_id, DRAIN_LIMIT).await;
+        crash_point::crash_point!("node.logs.drained");
         self.network.detach(task_id).await.map_err(|error| TryAgain(chain(&error)))?;
+        crash_point::crash_point!("node.network.detached");
         self.runtime.remove_task(task_id).await.map_err(|error| TryAgain(chain(&error)))?;
+        crash_point::crash_point!("node.sandbox.removed");
         Ok(Event::SandboxRemoved)
     }
 }
@@ -391,6 +436,19 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_mode_gives_a_task_the_hosts_network() {
+        let check = |mode, expected| {
+            let mut assignment = crate::test_support::assignment("t");
+            assignment.spec.network_mode = mode;
+            assert_eq!(attach_request(&assignment, PathBuf::new()).mode, expected, "{mode:?}");
+        };
+        check(domain::NetworkMode::Host, NetworkMode::Bridge);
+        check(domain::NetworkMode::Bridge, NetworkMode::Bridge);
+        check(domain::NetworkMode::Awsvpc, NetworkMode::Awsvpc);
+        check(domain::NetworkMode::None, NetworkMode::None);
+    }
 
     #[test]
     fn signals_are_known_by_name_and_number() {

@@ -42,6 +42,17 @@ pub enum IdentityError {
     },
 }
 
+/// The id of the container instance that the node with this directory is; made, with the directory,
+/// when there is none: 32 hexadecimal digits.
+///
+/// # Errors
+/// [`IdentityError`].
+pub fn instance_id(directory: &Path, ids: &dyn IdSource) -> Result<String, IdentityError> {
+    let failed = |source| IdentityError::File { path: directory.to_owned(), source };
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    identity(directory, ids).map(|identity| identity.instance_id)
+}
+
 /// Reads the identity in `directory`, or makes one.
 pub(crate) fn identity(directory: &Path, ids: &dyn IdSource) -> Result<Identity, IdentityError> {
     let path = directory.join("identity.json");
@@ -62,6 +73,9 @@ pub(crate) fn identity(directory: &Path, ids: &dyn IdSource) -> Result<Identity,
     }
 }
 
+/// How the names of files end that are being written.
+pub(crate) const STAGED: &str = "new";
+
 /// Replaces a file as a whole: readers see the old content or the new one. `durable` waits for the
 /// disk, so that it survives the machine's death; without, the process's.
 pub(crate) fn write_atomically<T: Serialize>(
@@ -69,7 +83,7 @@ pub(crate) fn write_atomically<T: Serialize>(
     value: &T,
     durable: bool,
 ) -> io::Result<()> {
-    let temporary = path.with_extension("new");
+    let temporary = path.with_extension(STAGED);
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create(true)
@@ -80,7 +94,12 @@ pub(crate) fn write_atomically<T: Serialize>(
     if durable {
         file.sync_all()?;
     }
-    std::fs::rename(&temporary, path)
+    crash_point::crash_point!("node.file.staged");
+    std::fs::rename(&temporary, path)?;
+    match path.parent() {
+        Some(directory) if durable => std::fs::File::open(directory)?.sync_all(),
+        Some(_) | None => Ok(()),
+    }
 }
 
 #[cfg(test)]

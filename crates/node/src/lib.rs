@@ -13,10 +13,18 @@ mod container_spec;
 mod effects;
 mod identity;
 mod image_reference;
+mod live_tasks;
 mod log_shipper;
 mod machine;
 mod record;
+mod refusals;
 mod reporter;
+mod role_credentials;
+mod task_endpoint;
+mod task_tokens;
+#[cfg(test)]
+mod test_support;
 
 pub use agent::{Node, NodeConfig, NodeDependencies, NodeError};
-pub use identity::IdentityError;
+pub use identity::{IdentityError, instance_id};
+pub use task_endpoint::TaskListener;

@@ -1,15 +1,16 @@
 //! Carries containers' output from their spools into the log store.
 //!
-//! The log store remembers, with the data, how far it has got in a spool. After a crash of either
-//! side the shipper goes on from there: no line is lost and none is stored twice.
+//! The log store, here or on the control plane, remembers with the data how far it has got in a
+//! spool. After a failure of either side the shipper goes on from there: no line is lost and none is
+//! stored twice.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::ContainerSpec;
-use logstore::{Durability, EventRef, LogError, LogStore};
-use node_proto::Assignment;
+use node_proto::{Assignment, LogBatch, LogLine, LogSink, LogSinkError, LogSource, LogTarget};
 use runtime_oci::{ContainerId, ContainerOutput, Position, Runtime};
 use tokio::task::JoinHandle;
 
@@ -20,90 +21,65 @@ const BATCH_BYTES: usize = 512 * 1024;
 /// Pause before a batch that could not be stored is tried again; the spool keeps it meanwhile.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// Where a container's output goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LogTarget {
-    group: String,
-    stream: String,
-}
-
-impl LogTarget {
-    /// As the `awslogs` driver names group and stream, where the definition configures it; else
-    /// the service's or family's own group and the prefix `ecs`. Output of other drivers goes
-    /// there too: there is no container without logs.
-    pub(crate) fn of(assignment: &Assignment, container: &ContainerSpec) -> Self {
-        let awslogs = container
-            .log_configuration
-            .as_ref()
-            .filter(|configuration| configuration.log_driver == "awslogs");
-        let option = |name: &str| {
-            awslogs
-                .and_then(|configuration| configuration.options.get(name))
-                .filter(|value| !value.is_empty())
-                .cloned()
-        };
-        let prefix = option("awslogs-stream-prefix").unwrap_or_else(|| "ecs".to_owned());
-        Self {
-            group: option("awslogs-group").unwrap_or_else(|| assignment.default_log_group.clone()),
-            stream: format!("{prefix}/{}/{}", container.name, assignment.task_id),
-        }
+/// Whose output this container's is, and where it goes.
+pub(crate) fn log_source(assignment: &Assignment, container: &ContainerSpec) -> LogSource {
+    LogSource {
+        task_id: assignment.task_id.clone(),
+        container: container.name.clone(),
+        target: LogTarget::of(container, &assignment.default_log_group, &assignment.task_id),
     }
 }
 
 /// The shippers of all containers.
 #[derive(Debug)]
 pub(crate) struct LogShippers {
-    store: Arc<LogStore>,
-    running: Mutex<BTreeMap<ContainerId, JoinHandle<()>>>,
+    sink: Arc<dyn LogSink>,
+    running: Mutex<BTreeMap<ContainerId, Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    handle: JoinHandle<()>,
+    /// Whether the sink could not be reached when it was last tried.
+    unreachable: Arc<AtomicBool>,
 }
 
 impl LogShippers {
-    pub(crate) fn new(store: Arc<LogStore>) -> Self {
-        Self { store, running: Mutex::default() }
+    pub(crate) fn new(sink: Arc<dyn LogSink>) -> Self {
+        Self { sink, running: Mutex::default() }
     }
 
     /// Begins to ship a container's output, from where the log store has got to.
-    pub(crate) fn follow(&self, runtime: &dyn Runtime, id: &ContainerId, target: &LogTarget) {
-        let position = match self.position(id, target) {
-            Ok(position) => position,
-            Err(error) => {
-                tracing::error!(container = %id, error = chain(&error), "log stream not readable");
-                None
-            }
+    pub(crate) fn follow(&self, runtime: &Arc<dyn Runtime>, id: &ContainerId, source: LogSource) {
+        let unreachable = Arc::new(AtomicBool::new(false));
+        let shipper = Shipper {
+            sink: Arc::clone(&self.sink),
+            runtime: Arc::clone(runtime),
+            id: id.clone(),
+            source,
+            unreachable: Arc::clone(&unreachable),
         };
-        let output = match runtime.output(id, position) {
-            Ok(output) => output,
-            Err(error) => {
-                tracing::error!(container = %id, error = chain(&error), "output not readable");
-                return;
-            }
-        };
-        let shipper =
-            Shipper { store: Arc::clone(&self.store), id: id.clone(), target: target.clone() };
-        let handle = tokio::spawn(shipper.run(output));
+        let handle = tokio::spawn(shipper.run());
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = running.insert(id.clone(), handle) {
-            before.abort();
+        if let Some(before) = running.insert(id.clone(), Running { handle, unreachable }) {
+            before.handle.abort();
         }
     }
 
-    /// Where the log store has got to in this container's spool; makes group and stream.
-    fn position(&self, id: &ContainerId, target: &LogTarget) -> Result<Option<Position>, LogError> {
-        ensure(&self.store, target)?;
-        let known = self.store.source_position(&target.group, &target.stream)?;
-        Ok(known.and_then(|known| parse_position(&id.name, &known)))
-    }
-
-    /// Waits until all output of a container is stored, at most `limit`.
+    /// Waits until all output of a container is stored: at most `limit` while the log store can be
+    /// reached, and without limit while it cannot.
     pub(crate) async fn drained(&self, id: &ContainerId, limit: Duration) {
-        let handle = {
+        let running = {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             running.remove(id)
         };
-        let Some(mut handle) = handle else { return };
-        if tokio::time::timeout(limit, &mut handle).await.is_err() {
-            handle.abort();
-            tracing::error!(container = %id, "output not stored within the limit: the rest is lost");
+        let Some(Running { mut handle, unreachable }) = running else { return };
+        while tokio::time::timeout(limit, &mut handle).await.is_err() {
+            if !unreachable.load(Ordering::Relaxed) {
+                handle.abort();
+                tracing::error!(container = %id, "output not stored within the limit: the rest is lost");
+                return;
+            }
         }
     }
 
@@ -121,74 +97,70 @@ impl LogShippers {
     /// Stops shipping for a container that never started.
     pub(crate) fn abandon(&self, id: &ContainerId) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handle) = running.remove(id) {
-            handle.abort();
+        if let Some(running) = running.remove(id) {
+            running.handle.abort();
         }
     }
 }
 
 #[derive(Debug)]
 struct Shipper {
-    store: Arc<LogStore>,
+    sink: Arc<dyn LogSink>,
+    runtime: Arc<dyn Runtime>,
     id: ContainerId,
-    target: LogTarget,
+    source: LogSource,
+    unreachable: Arc<AtomicBool>,
 }
 
 impl Shipper {
-    async fn run(self, mut output: ContainerOutput) {
-        loop {
-            match self.ship(&mut output).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::error!(container = %self.id, error, "output waits in its spool");
-                    tokio::time::sleep(RETRY_PAUSE).await;
-                }
-            }
+    async fn run(self) {
+        while let Err(error) = self.follow().await {
+            tracing::error!(container = %self.id, error, "output waits in its spool");
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
     }
 
+    /// Ships all output from where the log store has got to. An error may hide that a batch was
+    /// stored: the next attempt asks anew.
+    async fn follow(&self) -> Result<(), String> {
+        let told = self.told(self.sink.position(&self.source).await);
+        let mut known = told.map_err(|error| error.to_string())?;
+        let position = known.as_deref().and_then(|known| parse_position(&self.id.name, known));
+        let output = self.runtime.output(&self.id, position);
+        let mut output = output.map_err(|error| chain(&error))?;
+        while self.ship(&mut output, &mut known).await? {}
+        Ok(())
+    }
+
+    /// Notes whether the sink was reached.
+    fn told<T>(&self, outcome: Result<T, LogSinkError>) -> Result<T, LogSinkError> {
+        let unreachable = matches!(outcome, Err(LogSinkError::Unreachable(_)));
+        self.unreachable.store(unreachable, Ordering::Relaxed);
+        outcome
+    }
+
     /// Ships one batch; `false` after the last.
-    async fn ship(&self, output: &mut ContainerOutput) -> Result<bool, String> {
+    async fn ship(
+        &self,
+        output: &mut ContainerOutput,
+        known: &mut Option<String>,
+    ) -> Result<bool, String> {
         let Some(batch) = output.next(BATCH_BYTES).await.map_err(|error| chain(&error))? else {
             return Ok(false);
         };
         let next = batch.next();
-        let events: Vec<EventRef<'_>> = batch
+        let lines: Vec<LogLine<'_>> = batch
             .records()
-            .map(|record| EventRef { timestamp_ms: record.timestamp_ms, message: record.line })
+            .map(|record| LogLine { timestamp_ms: record.timestamp_ms, message: record.line })
             .collect();
         let position = format_position(&self.id.name, next);
-        // Waits for a copy into the page cache, now and then for a block to be compressed.
-        tokio::task::block_in_place(|| self.append(&events, &position))
-            .map_err(|error| chain(&error))?;
+        let batch = LogBatch { after: known.as_deref(), position: &position, lines: &lines };
+        let stored = self.sink.append(&self.source, batch).await;
+        self.told(stored).map_err(|error| error.to_string())?;
+        crash_point::crash_point!("node.logs.stored");
+        *known = Some(position);
         output.commit(next).map_err(|error| chain(&error))?;
         Ok(true)
-    }
-
-    fn append(&self, events: &[EventRef<'_>], position: &str) -> Result<(), LogError> {
-        let LogTarget { group, stream } = &self.target;
-        let append = || self.store.append(group, stream, events, position, Durability::Written);
-        match append() {
-            // Somebody deleted the group or the stream while the container runs.
-            Err(LogError::GroupNotFound(_) | LogError::StreamNotFound { .. }) => {
-                ensure(&self.store, &self.target)?;
-                append()
-            }
-            outcome => outcome,
-        }
-    }
-}
-
-/// Makes group and stream where they do not exist.
-fn ensure(store: &LogStore, target: &LogTarget) -> Result<(), LogError> {
-    match store.create_group(&target.group, BTreeMap::new()) {
-        Ok(()) | Err(LogError::GroupExists(_)) => {}
-        Err(error) => return Err(error),
-    }
-    match store.create_stream(&target.group, &target.stream) {
-        Ok(()) | Err(LogError::StreamExists { .. }) => Ok(()),
-        Err(error) => Err(error),
     }
 }
 

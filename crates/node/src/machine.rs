@@ -10,13 +10,14 @@ const RESERVED_MEMORY_MIB: u32 = 256;
 /// Ports that no task may publish: the ECS agent's reserved list.
 const RESERVED_PORTS: &[u16] = &[22, 2375, 2376, 51678, 51679];
 
-/// What tasks may reserve on this machine. `own_port` is the port this program listens on.
-pub(crate) fn resources(own_port: u16) -> Resources {
+/// What tasks may reserve on this machine. `own_ports` are those that this program
+/// listens on.
+pub(crate) fn resources(own_ports: &[u16]) -> Resources {
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let cpu_units = u32::try_from(cpus).unwrap_or(u32::MAX).saturating_mul(1024);
     let memory_mib = read_total_memory_mib().saturating_sub(RESERVED_MEMORY_MIB).max(64);
     let ports: BTreeSet<_> =
-        RESERVED_PORTS.iter().chain([&own_port]).map(|port| (*port, Protocol::Tcp)).collect();
+        RESERVED_PORTS.iter().chain(own_ports).map(|port| (*port, Protocol::Tcp)).collect();
     Resources { cpu_units, memory_mib, ports }
 }
 
@@ -37,6 +38,7 @@ pub(crate) fn attributes(zone: &str) -> Vec<(String, Option<String>)> {
         "com.amazonaws.ecs.capability.docker-remote-api.1.18",
         "com.amazonaws.ecs.capability.logging-driver.awslogs",
         "com.amazonaws.ecs.capability.logging-driver.json-file",
+        "com.amazonaws.ecs.capability.task-iam-role",
         "ecs.capability.container-health-check",
         "ecs.capability.container-ordering",
         "ecs.capability.execution-role-awslogs",

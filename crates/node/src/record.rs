@@ -8,7 +8,7 @@ use node_proto::Assignment;
 use serde::{Deserialize, Serialize};
 use task_engine::TaskState;
 
-use crate::identity::write_atomically;
+use crate::identity::{STAGED, write_atomically};
 
 /// A task as it is kept. Survives the agent's death; after the machine's death the containers are
 /// gone anyway, so nothing waits for the disk.
@@ -39,6 +39,10 @@ impl TaskFiles {
         let mut records = Vec::new();
         for entry in std::fs::read_dir(&self.0)? {
             let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == STAGED) {
+                // Of an agent that died while it wrote.
+                std::fs::remove_file(&path)?;
+            }
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }

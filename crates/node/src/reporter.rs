@@ -8,6 +8,8 @@ use domain::TaskObservation;
 use node_proto::{ControlPlane, TaskReport};
 use tokio::sync::mpsc;
 
+use crate::live_tasks::LiveTasks;
+
 /// Reports that wait for the reporter; an actor that finds the queue full waits.
 pub(crate) const QUEUE: usize = 1024;
 /// Reports sent at once.
@@ -19,6 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Works until every sender is gone and everything is sent.
 pub(crate) async fn run(
     control_plane: Arc<dyn ControlPlane>,
+    tasks: Arc<LiveTasks>,
     mut reports: mpsc::Receiver<(String, TaskObservation)>,
 ) {
     let mut waiting: BTreeMap<String, TaskObservation> = BTreeMap::new();
@@ -44,6 +47,9 @@ pub(crate) async fn run(
         match control_plane.report(batch.clone()).await {
             Ok(()) => {
                 pause = FIRST_PAUSE;
+                let with_address =
+                    batch.iter().filter(|report| report.observation.address.is_some());
+                tasks.reported(with_address.map(|report| report.task_id.as_str()));
                 for report in batch {
                     waiting.remove(&report.task_id);
                 }

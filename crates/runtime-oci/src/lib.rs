@@ -30,8 +30,8 @@ pub use error::RuntimeError;
 pub use log_spool::{Batch, Position, Record, Stream};
 pub use output::ContainerOutput;
 pub use shim_proto::{
-    ContainerSpec, FailureKind, FileSystemMount, Limits, NamedId, TextFiles, Ulimit, UserSpec,
-    Volume,
+    ContainerSpec, Content, FailureKind, FileSystemMount, Limits, NamedId, TextFile, TextFiles,
+    Ulimit, UserSpec, Volume,
 };
 
 use std::fmt;

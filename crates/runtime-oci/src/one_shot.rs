@@ -35,10 +35,12 @@ pub(crate) async fn ask<Reply: DeserializeOwned>(
             text.len()
         )));
     }
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    command.env_clear();
+    crash_point::inherit(command.as_std_mut());
+    let child = command
         .arg(subcommand)
         .arg(label)
-        .env_clear()
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

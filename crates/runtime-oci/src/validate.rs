@@ -79,6 +79,9 @@ pub(crate) fn container(spec: &ContainerSpec) -> Result<(), Failure> {
     for tmpfs in &spec.tmpfs {
         self::tmpfs(tmpfs)?;
     }
+    for file in &spec.text_files.further {
+        mount_point(&file.container_path)?;
+    }
     for (name, value) in &spec.sysctls {
         sysctl(name, value)?;
     }

@@ -1,6 +1,7 @@
 //! A container as the agent wants it: resolved, validated, in this product's own terms.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -129,6 +130,30 @@ pub struct TextFiles {
     pub hostname: Option<String>,
     /// `/etc/resolv.conf`
     pub resolv_conf: Option<String>,
+    /// Further files, at paths that nothing else is mounted at. No process of the container can change them,
+    /// whatever its user, and nobody else sees them.
+    #[serde(default)]
+    pub further: Vec<TextFile>,
+}
+
+/// A file given by content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextFile {
+    /// Where the container sees it; absolute.
+    pub container_path: String,
+    /// What is in it.
+    pub content: Content,
+}
+
+/// The content of a file, which may be a secret: `Debug` tells its length.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Content(pub String);
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 /// Limits on what a container, or a whole task, may use. `None` means no limit of its own.

@@ -9,7 +9,8 @@ mod container;
 mod message;
 
 pub use container::{
-    ContainerSpec, FileSystemMount, Limits, NamedId, TextFiles, Ulimit, UserSpec, Volume,
+    ContainerSpec, Content, FileSystemMount, Limits, NamedId, TextFile, TextFiles, Ulimit,
+    UserSpec, Volume,
 };
 pub use message::{
     CgroupFiles, CreateReply, CreateRequest, ExecReply, ExecRequest, ExitRecord, Failure,

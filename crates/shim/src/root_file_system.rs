@@ -151,11 +151,12 @@ fn stage_binds(request: &CreateRequest, mut stage: Stage) -> Result<Stage, Failu
         ("resolv.conf", &files.resolv_conf),
     ] {
         let Some(text) = text else { continue };
-        let target = stage.directory.join(name);
-        fs::write(&target, text).map_err(at("write", &target))?;
-        fs::set_permissions(&target, fs::Permissions::from_mode(0o644))
-            .map_err(at("set up", &target))?;
+        let target = text_file(&stage, name, text)?;
         stage.binds.push((target, format!("/etc/{name}")));
+    }
+    for (index, file) in files.further.iter().enumerate() {
+        let target = text_file(&stage, &format!("file-{index}"), &file.content.0)?;
+        stage.binds.push((target, file.container_path.clone()));
     }
     let working_directory = Path::new(&request.spec.working_directory);
     rooted::make_directories(&root, working_directory, request.uid_base).map_err(|error| {
@@ -165,6 +166,15 @@ fn stage_binds(request: &CreateRequest, mut stage: Stage) -> Result<Stage, Failu
         ))
     })?;
     Ok(stage)
+}
+
+/// A file of the stage, which the container's processes may read and, not being its owner, not change.
+fn text_file(stage: &Stage, name: &str, text: &str) -> Result<PathBuf, Failure> {
+    let target = stage.directory.join(name);
+    fs::write(&target, text).map_err(at("write", &target))?;
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o644))
+        .map_err(at("set up", &target))?;
+    Ok(target)
 }
 
 /// A volume nobody has used yet belongs to whom the image's directory at its place belongs to,

@@ -34,11 +34,14 @@ pub(crate) fn run(request: CreateRequest) -> Result<(), Failure> {
     let listener = crate::control::listen(&request.directory)?;
     let membership = Membership::open(&request.cgroups)?;
     let stage = root_file_system::stage(&request)?;
+    crash_point::crash_point!("shim.stage.mounted");
     cgroup::hide()?;
     let created = create(&request, stage, membership)?;
+    crash_point::crash_point!("shim.container.created");
     let pid = created.pid;
     let supervisor = Supervisor::new(request, created, listener)?;
     report(&CreateReply::Created { pid: pid.cast_unsigned() })?;
+    crash_point::crash_point!("shim.container.told");
     syscalls::trim_memory();
     supervisor.run();
     Ok(())

@@ -45,6 +45,7 @@ pub(crate) fn create(request: &SandboxRequest) -> Result<(), Failure> {
             [errno] => Err(failed(what, std::io::Error::from_raw_os_error(i32::from(errno)))),
         }
     };
+    crash_point::crash_point!("shim.sandbox.forked");
     let made = step("unshare the user namespace")
         .and_then(|()| {
             for map in ["uid_map", "gid_map"] {
@@ -58,6 +59,7 @@ pub(crate) fn create(request: &SandboxRequest) -> Result<(), Failure> {
         })
         .and_then(|()| step("unshare the network namespace"))
         .and_then(|()| pin(&request.directory, child));
+    crash_point::crash_point!("shim.sandbox.pinned");
     let _ = kill(child, Signal::SIGKILL);
     let _ = waitpid(child, None);
     if made.is_err() {

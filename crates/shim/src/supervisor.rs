@@ -103,6 +103,7 @@ impl Supervisor {
                 self.connections.extend(Connection::accept(&self.listener));
             }
         }
+        crash_point::crash_point!("shim.container.deleted");
         // After the reply: writing back what nobody will read takes its time.
         self.stage.dismantle();
     }
@@ -196,6 +197,7 @@ impl Supervisor {
         })?;
         match read_start_status(&status) {
             Ok(None) => {
+                crash_point::crash_point!("shim.program.started");
                 self.started_at_ms = Some(started_at_ms);
                 Ok(())
             }
@@ -249,6 +251,7 @@ impl Supervisor {
                 (255, None)
             }
         };
+        crash_point::crash_point!("shim.exit.seen");
         let record = ExitRecord {
             exit_code,
             signal,
@@ -264,6 +267,7 @@ impl Supervisor {
         if let Err(error) = written {
             note(&format!("cannot write `{}`: {error}", path.display()));
         }
+        crash_point::crash_point!("shim.exit.recorded");
         let reply = Reply::Exited(record.clone());
         self.exit = Some(record);
         self.connections.retain_mut(|connection| {

@@ -5,10 +5,11 @@ mod support;
 
 use std::time::Duration;
 
-use gateway::{Config, Gateway, GatewayError, Limits, ServerTls};
-use support::{Reply, Request, Server, TARGET, dependencies, finish_within};
+use gateway::{Config, Gateway, GatewayError, Limits, ServerTls, TaskLink};
+use support::{Reply, Request, Server, TARGET, dependencies, finish_within, raw};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use wire::Recorded;
 
 /// Sends `request` and expects a status, an error code and words of the message.
 async fn check(server: &Server, request: Request, status: u16, code: &str, words: &str) -> Reply {
@@ -50,6 +51,19 @@ async fn a_call_that_is_not_authentic_is_refused_in_the_words_of_its_protocol() 
     check(&server, json().scope("speech"), 403, code, "correct service: 'toys'").await;
     let late = json().sign_then_append("x-amz-target: Toys.Paint");
     check(&server, late, 400, "IncompleteSignatureException", "x-amz-target").await;
+}
+
+#[tokio::test]
+async fn what_needs_no_signature_is_called_by_nobody() {
+    let server = Server::start(Limits::default()).await;
+    let form = "Action=Greet&Version=2026-01-01";
+    check(&server, Request::query(form).unsigned(), 200, "<SpeakResponse", "").await;
+    check(&server, Request::query("").get(form).unsigned(), 200, "<SpeakResponse", "").await;
+    let missing = "<Code>MissingAuthenticationToken<";
+    check(&server, Request::query(form).unsigned().path("/x"), 403, missing, "").await;
+    let long = format!("{form}&Text={}", "x".repeat(64 * 1024));
+    check(&server, Request::query(&long).unsigned(), 403, missing, "").await;
+    check(&server, Request::query(form).secret("other"), 403, "SignatureDoesNotMatch", "").await;
 }
 
 #[tokio::test]
@@ -248,6 +262,7 @@ async fn other_addresses_than_loopback_need_tls() {
         region: "us-east-1".parse().unwrap(),
         limits: Limits::default(),
         tls: None,
+        task_link: None,
     };
     let refused = Gateway::bind(config, dependencies().0).await;
     assert!(matches!(refused, Err(GatewayError::TlsRequired(_))), "{refused:?}");
@@ -276,4 +291,188 @@ async fn tls_clients_that_trust_the_authority_are_served_also_after_a_restart() 
         let entry = entry.unwrap();
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
     }
+}
+
+#[tokio::test]
+async fn every_routed_call_is_recorded_however_it_ends() {
+    let server = Server::start(Limits::default()).await;
+    let root = Some("arn:aws:iam::123456789012:root");
+    for (request, status, operation, principal, code) in [
+        (Request::json("Echo", "{}"), 200, "Echo", root, None),
+        (Request::json("Echo", "{"), 400, "Echo", root, Some("SerializationException")),
+        (Request::json("Panic", "{}"), 500, "Panic", root, Some("InternalFailure")),
+        (Request::json("Paint", "{}"), 400, "Paint", root, Some("UnknownOperationException")),
+        (
+            Request::json("Echo", "{}").secret("other"),
+            403,
+            "Echo",
+            None,
+            Some("InvalidSignatureException"),
+        ),
+        (
+            Request::json("Echo", "{}").key("AKIDOTHER"),
+            403,
+            "Echo",
+            None,
+            Some("UnrecognizedClientException"),
+        ),
+        (
+            Request::json("Echo", "{}").unsigned(),
+            403,
+            "Echo",
+            None,
+            Some("MissingAuthenticationTokenException"),
+        ),
+        (
+            Request::query("Action=Speak&Version=2026-01-01").secret("other"),
+            403,
+            "Speak",
+            None,
+            Some("SignatureDoesNotMatch"),
+        ),
+    ] {
+        let reply = request.send(&server).await;
+        let record = server.records.calls.lock().unwrap().pop().unwrap();
+        assert_eq!((reply.status, record.operation), (status, operation), "{reply:?}");
+        let arn = record.who.principal.as_ref().map(|principal| principal.arn.as_str());
+        assert_eq!(arn, principal, "{record:?}");
+        let found = record.error.as_ref().map(|error| error.code.as_ref());
+        assert_eq!(found, code, "{record:?}");
+        assert_eq!(*record.request_id, *reply.header("x-amzn-requestid"), "{record:?}");
+        assert_eq!(record.elements == Recorded::TooLong, principal.is_none(), "{record:?}");
+        assert!(server.records.calls.lock().unwrap().is_empty());
+    }
+    check(&server, Request::json("Echo", "{}").target("Cars.Drive").unsigned(), 403, "", "").await;
+    assert!(server.records.calls.lock().unwrap().is_empty(), "what reaches no service is no call");
+}
+
+#[tokio::test]
+async fn without_room_for_a_record_nothing_is_done() {
+    let server = Server::start(Limits::default()).await;
+    server.records.is_full.store(true, std::sync::atomic::Ordering::SeqCst);
+    for operation in ["Panic", "Paint", "Echo"] {
+        let words = "the disk is full; nothing was done";
+        let request = Request::json(operation, "{}");
+        check(&server, request, 503, "ServiceUnavailable", words).await;
+    }
+    assert!(server.records.calls.lock().unwrap().is_empty());
+    server.records.is_full.store(false, std::sync::atomic::Ordering::SeqCst);
+    check(&server, Request::json("Echo", "{}"), 200, "", "root").await;
+}
+
+#[tokio::test]
+async fn a_call_whose_client_has_gone_is_recorded_when_it_ends() {
+    let server = Server::start(Limits::default()).await;
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    Request::json("Wait", "{}").write(&mut client, server.address).await;
+    finish_within("the call to start", server.started.notified()).await;
+    drop(client);
+    server.release.notify_one();
+    finish_within("the record", async {
+        while server.records.calls.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(server.records.calls.lock().unwrap()[0].operation, "Wait");
+}
+
+#[tokio::test]
+async fn signatures_for_elsewhere_and_headers_sent_twice_are_refused() {
+    let server = Server::start(Limits::default()).await;
+    let json = || Request::json("Echo", "{}");
+    let code = "InvalidSignatureException";
+    check(&server, json().region("eu-west-1"), 403, code, "us-east-1").await;
+    check(&server, json().scope("sqs"), 403, code, "toys").await;
+    for header in [
+        "authorization: AWS4-HMAC-SHA256 Credential=AKID/20260228/us-east-1/toys/aws4_request",
+        "host: elsewhere.example",
+        "x-amz-date: 20260228T235930Z",
+        "x-amz-security-token: stolen",
+        "x-amz-content-sha256: UNSIGNED-PAYLOAD",
+    ] {
+        let reply = json().sign_then_append(header).send(&server).await;
+        assert!((400..=403).contains(&reply.status), "{header}: {reply:?}");
+        assert!(!reply.body.contains("root"), "{header}: {reply:?}");
+    }
+    // One record each, none of them of somebody.
+    let calls = server.records.calls.lock().unwrap();
+    assert!(calls.iter().all(|call| call.who.principal.is_none() && call.error.is_some()));
+    assert!(calls.len() >= 6, "{}", calls.len());
+}
+
+#[tokio::test]
+async fn a_request_cannot_be_smuggled_behind_another() {
+    let server = Server::start(Limits::default()).await;
+    let smuggled = "GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+    let length = smuggled.len();
+    for head in [
+        format!("content-length: {length}\r\ntransfer-encoding: chunked"),
+        format!("transfer-encoding: chunked\r\ncontent-length: {length}"),
+        format!("content-length: 0\r\ncontent-length: {length}"),
+        format!("content-length: {length}, 0"),
+        "transfer-encoding: chunked, identity".to_owned(),
+        "transfer-encoding: xchunked".to_owned(),
+        "content-length: +5".to_owned(),
+        "content-length: -1".to_owned(),
+        "transfer-encoding : chunked".to_owned(),
+    ] {
+        let request = format!("POST / HTTP/1.1\r\nhost: x\r\n{head}\r\n\r\n{smuggled}");
+        let answer = raw(&server, &request).await;
+        assert!(!answer.contains("ok\n"), "{head}: {answer}");
+        assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{head}: {answer}");
+    }
+    check(&server, Request::json("Echo", "{}"), 200, "", "root").await;
+}
+
+#[tokio::test]
+async fn tasks_have_a_door_of_their_own_and_nobody_else_comes_through_it() {
+    let task_link = |listen: &str| {
+        // 127.0.0.1 is the host in this subnet; everything after it is a task.
+        let subnet = "127.0.0.0/8".parse().unwrap();
+        Some(TaskLink { listen: listen.parse().unwrap(), subnet })
+    };
+    let config = |listen| Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        region: "us-east-1".parse().unwrap(),
+        limits: Limits { max_connections_per_task: 2, ..Limits::default() },
+        tls: None,
+        task_link: task_link(listen),
+    };
+    let refused = Gateway::bind(config("0.0.0.0:0"), dependencies().0).await;
+    assert!(matches!(refused, Err(GatewayError::TaskLinkNotLoopback(_))), "{refused:?}");
+
+    let (dependencies, records, _) = dependencies();
+    let gateway = Gateway::bind(config("127.0.0.1:0"), dependencies).await.unwrap();
+    let (endpoint, link) = (gateway.address(), gateway.task_link_address().unwrap());
+    let serving = tokio::spawn(gateway.serve(std::future::pending()));
+    let connect = async |from: &str| {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+        socket.connect(link).await.unwrap()
+    };
+    let call = Request::json("Echo", "{}");
+    assert_eq!(call.send_over(&mut connect("127.0.0.5").await, link).await.status, 200);
+    assert_eq!(call.send_to(endpoint).await.status, 200);
+    let doors: Vec<_> = {
+        let calls = records.calls.lock().unwrap();
+        calls.iter().map(|call| (call.source_vpce, call.source_ip.to_string())).collect()
+    };
+    let (task, client) = ("127.0.0.5".to_owned(), "127.0.0.1".to_owned());
+    assert_eq!(doors, [(Some("vpce-task-link"), task), (None, client)]);
+
+    let closed = async |mut stream: TcpStream| {
+        let mut byte = [0];
+        !matches!(finish_within("the end", stream.read(&mut byte)).await, Ok(1..))
+    };
+    assert!(closed(connect("127.0.0.1").await).await, "the host came in");
+    let (_first, _second) = (connect("127.0.0.6").await, connect("127.0.0.6").await);
+    assert!(closed(connect("127.0.0.6").await).await, "a third connection came in");
+    assert_eq!(call.send_over(&mut connect("127.0.0.7").await, link).await.status, 200);
+    let mut page = connect("127.0.0.8").await;
+    page.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    page.read_to_string(&mut answer).await.unwrap();
+    assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
+    serving.abort();
 }

@@ -3,14 +3,16 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use base::{ManualClock, SeededIds, Timestamp};
+use base::{AccountId, ManualClock, SeededIds, Timestamp};
 use futures_util::future::BoxFuture;
-use gateway::{Config, Dependencies, Gateway, Limits, RootCredentials, ServerTls};
+use gateway::{Config, Dependencies, Gateway, Limits, ServerTls};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use operation::{Call, Service};
+use identity::RootCredentials;
+use operation::{Call, CallRecord, NoRecord, Outcome, Recorder, Service, Slot, Unsigned};
 use policy::Principal;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -20,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
-use wire::{Api, AwsJson, AwsQuery, NoOutput, Operation, OperationInfo, Protocol, Response};
+use wire::{Api, AwsJson, AwsQuery, NoOutput, Operation, OperationInfo, Protocol};
 
 pub(crate) const JSON: &str = "application/x-amz-json-1.1";
 pub(crate) const TARGET: &str = "x-amz-target";
@@ -54,8 +56,8 @@ static SPEECH: Api = Api {
     api_version: "2026-01-01",
     xml_namespace: Some("https://speech.example/"),
     validation_error_code: "ValidationError",
-    operations: &[served("Speak")],
-    operation_names: &["Speak"],
+    operations: &[served("Greet"), served("Speak")],
+    operation_names: &["Greet", "Speak"],
 };
 
 #[derive(Debug)]
@@ -90,7 +92,7 @@ impl Service for Toys {
         &TOYS
     }
 
-    fn call(&self, call: Call) -> BoxFuture<'_, Response> {
+    fn call(&self, call: Call) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
             if call.operation == "Wait" {
                 self.started.notify_one();
@@ -99,7 +101,7 @@ impl Service for Toys {
             assert_ne!(call.operation, "Panic", "asked to panic");
             let id = &call.caller.request_id;
             match wire::decode::<Echo>(&call.body) {
-                Err(error) => wire::encode_error(&TOYS, &error, id),
+                Err(error) => Outcome::failed(&TOYS, &error, id),
                 Ok(_) => {
                     let mut response = wire::encode::<Echo>(&NoOutput {}, id);
                     let arn = &call.caller.principal.arn;
@@ -107,49 +109,98 @@ impl Service for Toys {
                     if call.operation == "Shout" {
                         response.body = vec![b'!'; 64 << 20];
                     }
-                    response
+                    Outcome::undecided(response)
                 }
             }
         })
     }
 }
 
-struct Speech;
+struct Speech {
+    account: AccountId,
+}
 
 impl Service for Speech {
     fn api(&self) -> &'static Api {
         &SPEECH
     }
 
-    fn call(&self, call: Call) -> BoxFuture<'_, Response> {
+    fn unsigned(&self) -> Option<Unsigned<'_>> {
+        Some(Unsigned { operations: &["Greet"], account: &self.account })
+    }
+
+    fn call(&self, call: Call) -> BoxFuture<'_, Outcome> {
         Box::pin(async move {
             match wire::decode::<Speak>(&call.body) {
-                Err(error) => wire::encode_error(&SPEECH, &error, &call.caller.request_id),
-                Ok(_) => wire::encode::<Speak>(&NoOutput {}, &call.caller.request_id),
+                Err(error) => Outcome::failed(&SPEECH, &error, &call.caller.request_id),
+                Ok(_) => {
+                    Outcome::undecided(wire::encode::<Speak>(&NoOutput {}, &call.caller.request_id))
+                }
             }
         })
     }
 }
 
+/// Keeps the records of calls in memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Records {
+    pub(crate) calls: Arc<Mutex<Vec<CallRecord>>>,
+    pub(crate) is_full: Arc<AtomicBool>,
+}
+
+impl Records {
+    fn keep(&self, call: CallRecord) -> BoxFuture<'static, Result<(), NoRecord>> {
+        self.calls.lock().unwrap().push(call);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl Recorder for Records {
+    fn reserve(&self) -> Result<Box<dyn Slot>, NoRecord> {
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(NoRecord::Unavailable { reason: "the disk is full".to_owned() });
+        }
+        Ok(Box::new(self.clone()))
+    }
+
+    fn refused(&self, mut call: CallRecord) -> BoxFuture<'static, Result<(), NoRecord>> {
+        assert!(call.who.principal.is_none() || call.who.bound_elsewhere.is_some());
+        call.elements = wire::Recorded::TooLong;
+        self.keep(call)
+    }
+}
+
+impl Slot for Records {
+    fn record(self: Box<Self>, call: CallRecord) -> BoxFuture<'static, Result<(), NoRecord>> {
+        self.keep(call)
+    }
+}
+
 /// What a gateway of both services needs; and when `Wait` has started, and what ends it.
-pub(crate) fn dependencies() -> (Dependencies, Arc<Notify>, Arc<Notify>) {
+pub(crate) fn dependencies() -> (Dependencies, Records, (Arc<Notify>, Arc<Notify>)) {
+    let records = Records::default();
     let (started, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let toys = Toys { started: Arc::clone(&started), release: Arc::clone(&release) };
     let root = Principal::root("123456789012".parse().unwrap());
     let secret = SecretKey::new("secret".to_owned());
     let dependencies = Dependencies {
-        services: vec![Arc::new(toys), Arc::new(Speech)],
+        services: vec![
+            Arc::new(toys),
+            Arc::new(Speech { account: "123456789012".parse().unwrap() }),
+        ],
         credentials: Arc::new(RootCredentials::new("AKID".to_owned(), secret, root)),
         clock: Arc::new(ManualClock::new(NOW)),
+        recorder: Arc::new(records.clone()),
         ids: Arc::new(SeededIds::new(1)),
         registry: Arc::new(Mutex::default()),
     };
-    (dependencies, started, release)
+    (dependencies, records, (started, release))
 }
 
 /// A running gateway.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) records: Records,
     pub(crate) started: Arc<Notify>,
     pub(crate) release: Arc<Notify>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
@@ -163,8 +214,10 @@ impl Server {
 
     pub(crate) async fn start_with(limits: Limits, tls: Option<ServerTls>) -> Self {
         let listen = "127.0.0.1:0".parse().unwrap();
-        let config = Config { listen, region: "us-east-1".parse().unwrap(), limits, tls };
-        let (dependencies, started, release) = dependencies();
+        let task_link = None;
+        let config =
+            Config { listen, region: "us-east-1".parse().unwrap(), limits, tls, task_link };
+        let (dependencies, records, (started, release)) = dependencies();
         let gateway = Gateway::bind(config, dependencies).await.unwrap();
         let address = gateway.address();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -172,7 +225,7 @@ impl Server {
             // A dropped sender stops the server as well.
             let _ = stopped.await;
         }));
-        Self { address, started, release, stop: Some(stop), task: Some(task) }
+        Self { address, records, started, release, stop: Some(stop), task: Some(task) }
     }
 }
 
@@ -202,6 +255,7 @@ pub(crate) struct Request {
     secret: &'static str,
     token: Option<&'static str>,
     service: &'static str,
+    region: &'static str,
     skew_s: i64,
     after_signing: String,
     announced_more: usize,
@@ -245,6 +299,7 @@ impl Request {
             secret: "secret",
             token: None,
             service: "toys",
+            region: "us-east-1",
             skew_s: 0,
             after_signing: String::new(),
             announced_more: 0,
@@ -264,6 +319,7 @@ impl Request {
         key: &'static str, |request, value| request.key = Some(value);
         token: &'static str, |request, value| request.token = Some(value);
         scope: &'static str, |request, value| request.service = value;
+        region: &'static str, |request, value| request.region = value;
         skewed: i64, |request, value| request.skew_s = value;
         path: &str, |request, value| request.path = value.to_owned();
         bytes: Vec<u8>, |request, value| request.body = value;
@@ -307,7 +363,7 @@ impl Request {
                 access_key_id,
                 secret: &secret,
                 session_token: self.token,
-                region: "us-east-1",
+                region: self.region,
                 service: self.service,
             };
             let target = (self.method, self.path.as_str(), self.query.as_str());
@@ -415,4 +471,15 @@ async fn read_reply<S: AsyncRead + Unpin>(stream: &mut S) -> Reply {
         let count = stream.read_buf(&mut bytes).await.unwrap();
         assert_ne!(count, 0, "closed after {:?}", String::from_utf8_lossy(&bytes));
     }
+}
+
+/// Sends raw bytes and reads to the end of the connection.
+pub(crate) async fn raw(server: &Server, text: &str) -> String {
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    // The server may answer and close before it has read all of this.
+    let _ = client.write_all(text.as_bytes()).await;
+    let mut answer = Vec::new();
+    // A connection that is reset has ended too.
+    let _ = finish_within("the connection's end", client.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
 }

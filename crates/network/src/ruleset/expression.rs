@@ -10,6 +10,8 @@ use netlink_packet_netfilter::nftables::{
     Register, Verdict, VerdictAttribute,
 };
 
+use crate::driver::Protocol;
+
 pub(super) const SLOT_BYTES: u32 = 4;
 pub(super) const INTERFACE_NAME_BYTES: usize = 16;
 
@@ -163,16 +165,49 @@ pub(super) fn redirect_by(map: &str) -> Condition {
             Lookup::SourceRegister(FIRST),
             Lookup::DestinationRegister(FIRST),
         ]),
-        other(
-            "nat",
-            &[
-                (1, NAT_DESTINATION),
-                (2, u32::from(NFPROTO_IPV4)),
-                (3, slot(FIRST)),
-                (5, slot(Register::Reg32_01)),
-            ],
-        ),
+        redirect_to_registers(),
     ]
+}
+
+/// IPv4, TCP, to this address and port.
+pub(super) fn is_tcp_to(address: Ipv4Addr, port: u16) -> Condition {
+    let mut condition = is_ipv4();
+    condition.extend(destination_is(address));
+    condition.extend([
+        meta(MetaKey::L4Proto, FIRST),
+        compare(Operator::Equal, &[Protocol::Tcp.number()]),
+        payload(PAYLOAD_TRANSPORT, DESTINATION_PORT, 2, FIRST),
+        compare(Operator::Equal, &port.to_be_bytes()),
+    ]);
+    condition
+}
+
+/// Sends the packet to `address` and `port`. For IPv4 only.
+pub(super) fn redirect_to(address: Ipv4Addr, port: u16) -> Condition {
+    let load = |register, value: &[u8]| {
+        Expressions::Immediate(vec![
+            Immediate::DestinationRegister(register),
+            Immediate::Data(DataAttribute::Value(value.to_vec())),
+        ])
+    };
+    vec![
+        load(FIRST, &address.octets()),
+        load(Register::Reg32_01, &port.to_be_bytes()),
+        redirect_to_registers(),
+    ]
+}
+
+/// Sends the packet to the address in the first slot and the port in the second.
+fn redirect_to_registers() -> Expressions {
+    other(
+        "nat",
+        &[
+            (1, NAT_DESTINATION),
+            (2, u32::from(NFPROTO_IPV4)),
+            (3, slot(FIRST)),
+            (5, slot(Register::Reg32_01)),
+        ],
+    )
 }
 
 /// Lets the packet appear to come from `address`. For IPv4 only.

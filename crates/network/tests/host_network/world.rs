@@ -10,13 +10,16 @@ use std::{
     time::Duration,
 };
 
-use network::{HostNetwork, HostNetworkConfig, Network};
+use network::{HostNetwork, HostNetworkConfig, Network, TaskLinks};
 use nix::sched::{CloneFlags, setns, unshare};
 use tempfile::TempDir;
 
 /// The host's address on its uplink, and the only other machine there.
 pub(crate) const HOST: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 pub(crate) const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
+
+/// Where the links of tasks lead.
+pub(crate) const LINKS: TaskLinks = TaskLinks { agent_port: Some(7001), api_port: Some(7002) };
 
 /// How long a client waits before it takes a way for closed.
 pub(crate) const CLOSED: Duration = Duration::from_millis(300);
@@ -73,7 +76,8 @@ impl World {
 }
 
 fn open(state: &TempDir) -> HostNetwork {
-    HostNetwork::open(HostNetworkConfig::new(state.path())).expect("open")
+    let config = HostNetworkConfig { links: LINKS, ..HostNetworkConfig::new(state.path()) };
+    HostNetwork::open(config).expect("open")
 }
 
 /// A network namespace, and for tasks the user namespace that owns it.

@@ -46,6 +46,7 @@ pub(super) async fn create(shared: &Arc<Shared>, spec: ContainerSpec) -> Result<
             RuntimeError::Directory { action: "make", path: directory.clone(), source }
         }
     })?;
+    crash_point::crash_point!("runtime.container.directory");
     let launched = match shared.create_request(&id, spec, &sandbox, &directory).await {
         Ok(request) => shared.launch(&id, &request).await,
         Err(failure) => Err(failure),

@@ -21,6 +21,23 @@ struct SandboxRecord {
     uid_base: u32,
 }
 
+/// Writes a file that is there as a whole or not at all, whenever the agent dies.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, bytes)?;
+    crash_point::crash_point!("runtime.sandbox.staged");
+    fs::rename(&temporary, path)
+}
+
+/// What a record says; `None` of one that the machine's death damaged, which took the namespaces too.
+fn parse(text: &[u8], path: &Path) -> Option<SandboxRecord> {
+    serde_json::from_slice(text)
+        .inspect_err(|error| {
+            tracing::warn!(%error, path = %path.display(), "a sandbox's record is damaged: left out");
+        })
+        .ok()
+}
+
 impl Shared {
     fn record_path(&self, task_id: &str) -> PathBuf {
         self.config.state_dir.join("sandboxes").join(format!("{task_id}.json"))
@@ -53,13 +70,17 @@ impl Shared {
         for entry in fs::read_dir(&directory).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
+            if name.as_encoded_bytes().ends_with(b".new") {
+                // Of an agent that died while it wrote.
+                fs::remove_file(entry.path()).map_err(failed)?;
+            }
             let task_id = name.to_str().and_then(|name| name.strip_suffix(".json"));
             let Some(task_id) = task_id.filter(|task_id| validate::is_task_id(task_id)) else {
                 continue;
             };
-            let text = fs::read(entry.path()).map_err(failed)?;
-            let record = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
-            records.push((task_id.to_owned(), record));
+            if let Some(record) = parse(&fs::read(entry.path()).map_err(failed)?, &entry.path()) {
+                records.push((task_id.to_owned(), record));
+            }
         }
         Ok(records)
     }
@@ -72,9 +93,7 @@ impl Shared {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(RuntimeError::Directory { action: "read", path, source }),
         };
-        let record: SandboxRecord = serde_json::from_slice(&text).map_err(|error| {
-            RuntimeError::Directory { action: "parse", path, source: error.into() }
-        })?;
+        let Some(record) = parse(&text, &path) else { return Ok(None) };
         let sandbox = self.sandbox(task_id, record.uid_base);
         let pinned = is_pinned(&sandbox.user_namespace) && is_pinned(&sandbox.network_namespace);
         Ok(pinned.then_some(sandbox))
@@ -120,11 +139,12 @@ impl Shared {
         let record = serde_json::to_vec(&SandboxRecord { uid_base })
             .map_err(|error| failed(Failure::machine(error.to_string())))?;
         let path = self.record_path(task_id);
-        fs::write(&path, record).map_err(|source| RuntimeError::Directory {
+        write_whole(&path, &record).map_err(|source| RuntimeError::Directory {
             action: "write",
             path,
             source,
         })?;
+        crash_point::crash_point!("runtime.sandbox.recorded");
         let directory = self.run.sandbox(task_id);
         make_directory(&directory, 0o700)?;
         let request = SandboxRequest { directory, uid_base };

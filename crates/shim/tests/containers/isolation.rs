@@ -113,6 +113,30 @@ fn containers_of_a_task_share_a_network_and_nothing_else() {
 }
 
 #[test]
+fn a_file_given_by_content_cannot_be_changed_and_is_not_in_any_layer() {
+    in_a_world(|mut world| async {
+        for (read_only_root, user) in [(false, ""), (true, "app")] {
+            let mut spec = world.shell(
+                "cat /run/made/token; (echo x > /run/made/token) 2>/dev/null; rm /run/made/token 2>/dev/null; \
+                 chmod 666 /run/made/token 2>/dev/null; mv /run/made/token /tmp/t 2>/dev/null; \
+                 cat /run/made/token; stat -c %a /run/made/token",
+            );
+            spec.user = UserSpec::from(user);
+            spec.read_only_root = read_only_root;
+            let content = runtime_oci::Content("secret\n".to_owned());
+            spec.text_files.further = vec![runtime_oci::TextFile {
+                container_path: "/run/made/token".to_owned(),
+                content,
+            }];
+            assert!(!format!("{spec:?}").contains("secret"));
+            let (exit, stdout, stderr) = world.run(spec).await;
+            assert_eq!((exit.exit_code, stdout.as_str()), (0, "secret\nsecret\n644\n"), "{stderr}");
+        }
+        world
+    });
+}
+
+#[test]
 fn volumes_files_and_directories_are_where_they_were_asked_for() {
     in_a_world(|mut world| async {
         let volume = bounded("volume", world.runtime.create_volume("t", "data")).await.unwrap();
@@ -128,6 +152,7 @@ fn volumes_files_and_directories_are_where_they_were_asked_for() {
             hosts: Some("127.0.0.1 localhost\n".to_owned()),
             hostname: None,
             resolv_conf: Some("nameserver 192.0.2.1\n".to_owned()),
+            further: Vec::new(),
         };
         let mount = |path: &str, read_only| Volume {
             source: volume.clone(),
