@@ -22,11 +22,58 @@ use sigv4::{SecretKey, SignError, Signer, sign};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::arguments::EndpointArguments;
+use crate::environment::variable;
+use crate::failure::Failure;
+
 /// How long connecting may take, and how long an answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest answer taken in, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
-const TARGET: &str = "AmazonEC2ContainerServiceV20141113";
+
+/// A service that speaks JSON: what its requests are signed for, and what their target begins with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct JsonService {
+    signing_name: &'static str,
+    target_prefix: &'static str,
+}
+
+/// Amazon ECS.
+pub(crate) const ECS: JsonService =
+    JsonService { signing_name: "ecs", target_prefix: "AmazonEC2ContainerServiceV20141113" };
+/// Our own.
+pub(crate) const PORTCULLIS: JsonService =
+    JsonService { signing_name: "portcullis", target_prefix: "Portcullis_20261120" };
+
+/// Does `work` with a connection to the server that the arguments name.
+pub(crate) fn with_client<T>(
+    server: EndpointArguments,
+    service: JsonService,
+    work: impl AsyncFnOnce(&mut Client) -> Result<T, ClientError>,
+) -> Result<T, Failure> {
+    let EndpointArguments { state, endpoint } = server;
+    let environment = match endpoint {
+        None => ClientEnvironment::read(&state.state_dir),
+        Some(endpoint) => ClientEnvironment::from_variables("the environment", |name| {
+            if name == "AWS_ENDPOINT_URL" { Some(endpoint.clone()) } else { variable(name) }
+        }),
+    };
+    let environment = environment.map_err(|error| {
+        Failure::of(&error).advice(
+            "give --state-dir of a `portcullis up` of this machine, or --endpoint with \
+             AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION set",
+        )
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::caused("cannot start", &error))?;
+    let outcome = runtime.block_on(async {
+        let mut client = Client::connect(environment, service).await?;
+        work(&mut client).await
+    });
+    outcome.map_err(|error| Failure::of(&error))
+}
 
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +117,7 @@ pub(crate) enum ClientError {
 /// A connection to a server.
 pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
+    service: JsonService,
     authority: String,
     access_key_id: String,
     secret: SecretKey,
@@ -93,8 +141,11 @@ struct Refusal {
 }
 
 impl Client {
-    /// Connects.
-    pub(crate) async fn connect(environment: ClientEnvironment) -> Result<Self, ClientError> {
+    /// Connects, to call operations of `service`.
+    pub(crate) async fn connect(
+        environment: ClientEnvironment,
+        service: JsonService,
+    ) -> Result<Self, ClientError> {
         let ClientEnvironment { endpoint, access_key_id, secret, region, ca_bundle } = environment;
         let url = || ClientError::Url(endpoint.clone());
         let uri: Uri = endpoint.parse().map_err(|_| url())?;
@@ -126,10 +177,10 @@ impl Client {
                 handshake(connected.map_err(|_| ClientError::Timeout)?.map_err(failed)?).await?
             }
         };
-        Ok(Self { sender, authority, access_key_id, secret, region })
+        Ok(Self { sender, service, authority, access_key_id, secret, region })
     }
 
-    /// Calls an operation of ECS.
+    /// Calls an operation.
     pub(crate) async fn call<Output: DeserializeOwned>(
         &mut self,
         operation: &'static str,
@@ -151,7 +202,9 @@ impl Client {
             let code = kind.rsplit('#').next().unwrap_or_default().to_owned();
             return Err(ClientError::Refused { operation, status, code, message });
         }
-        serde_json::from_slice(&body).map_err(|source| ClientError::Answer { operation, source })
+        // Operations without an output answer an empty body.
+        let body: &[u8] = if body.is_empty() { b"null" } else { &body };
+        serde_json::from_slice(body).map_err(|source| ClientError::Answer { operation, source })
     }
 
     fn request(
@@ -165,13 +218,14 @@ impl Client {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, text(&self.authority)?);
         headers.insert(header::CONTENT_TYPE, text("application/x-amz-json-1.1")?);
-        headers.insert("x-amz-target", text(&format!("{TARGET}.{operation}"))?);
+        headers
+            .insert("x-amz-target", text(&format!("{}.{operation}", self.service.target_prefix))?);
         let signer = Signer {
             access_key_id: &self.access_key_id,
             secret: &self.secret,
             session_token: None,
             region: &self.region,
-            service: "ecs",
+            service: self.service.signing_name,
         };
         let parts = (Method::POST.as_str(), "/", "");
         sign(&signer, parts, &mut headers, body.as_bytes(), SystemClock.now())

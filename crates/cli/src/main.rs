@@ -1,10 +1,15 @@
 //! The portcullis command.
 
+mod access;
 mod arguments;
+mod audit;
 mod client;
 mod environment;
 mod failure;
+mod findings;
 mod image;
+mod join_token;
+mod node;
 mod output;
 mod status;
 mod up;
@@ -34,8 +39,14 @@ fn main() -> ExitCode {
             return images::unpack::child_main(&specification);
         }
         Command::Up(arguments) => up::up(*arguments),
+        Command::Server(arguments) => up::server(*arguments),
+        Command::Node(arguments) => node::node(*arguments),
+        Command::JoinToken { command } => join_token::join_token(command),
+        Command::Findings(arguments) => findings::findings(arguments),
         Command::Status(arguments) => status::status(arguments),
         Command::Image { command } => image::image(command),
+        Command::Access { command } => access::access(command),
+        Command::Audit { command } => audit::audit(command),
         Command::Explain { rule_id } => explain(&rule_id),
         Command::Completion { shell } => completion(shell),
     };

@@ -14,3 +14,22 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         Ok(()) | Err(_) => Ok(()),
     }
 }
+
+/// A time of an API, in seconds since the Unix epoch, as people write it: `2026-11-20T23:34:28Z`.
+pub(crate) fn time(seconds: f64) -> String {
+    let moment = jiff::SignedDuration::try_from_secs_f64(seconds.trunc())
+        .ok()
+        .and_then(|since| jiff::Timestamp::from_duration(since).ok());
+    moment.map_or_else(|| "?".to_owned(), |moment| moment.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_to_the_second() {
+        assert_eq!(time(1_732_060_800.75), "2024-11-20T00:00:00Z");
+        assert_eq!(time(f64::INFINITY), "?");
+    }
+}

@@ -16,6 +16,8 @@ pub struct ServerConfig {
     pub state_directory: PathBuf,
     /// The address to serve on; port 0 takes a free one. Any but loopback gets TLS.
     pub listen: SocketAddr,
+    /// The address to listen on for nodes of other machines; `None` takes none.
+    pub node_listen: Option<SocketAddr>,
     /// Names and addresses to put into the server's certificate, beside its own.
     pub tls_names: Vec<String>,
     /// Account and region.

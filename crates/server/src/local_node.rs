@@ -3,28 +3,45 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base::{Clock, IdSource};
 use images::ImageStore;
-use network::{HostNetwork, HostNetworkConfig};
-use node::{Node, NodeConfig, NodeDependencies};
-use node_proto::ControlPlane;
+use network::{HostNetwork, HostNetworkConfig, TaskLinks};
+use node::{Node, NodeConfig, NodeDependencies, TaskListener};
+use node_proto::{ControlPlane, LogSink};
 use runtime_oci::{OciRuntime, RuntimeConfig};
 
 use crate::config::NodeSettings;
 use crate::error::StartError;
 use crate::preflight;
-use crate::server::Common;
+use crate::state_directory::StateDirectory;
+
+/// What is there on the machine before its node.
+pub(crate) struct Machine<'a> {
+    pub(crate) directory: &'a StateDirectory,
+    pub(crate) clock: &'a Arc<dyn Clock>,
+    pub(crate) ids: &'a Arc<dyn IdSource>,
+    /// Where containers' output goes.
+    pub(crate) logs: Arc<dyn LogSink>,
+}
 
 /// Opens the drivers, finds the containers of an earlier program, and joins.
 pub(crate) async fn start(
     settings: &NodeSettings,
-    common: &Common,
+    machine: Machine<'_>,
     control_plane: Arc<dyn ControlPlane>,
     images: Arc<ImageStore>,
-    own_port: u16,
+    own_ports: Vec<u16>,
+    api_link_port: Option<u16>,
 ) -> Result<Node, StartError> {
-    let directory = common.directory.path();
-    let instance = common.directory.instance();
+    let Machine { directory, clock, ids, logs } = machine;
+    let instance = directory.instance();
+    let directory = directory.path();
+    let listener = TaskListener::bind(settings.task_subnet).await;
+    let listener = listener.map_err(StartError::TaskListener)?;
+    let agent_port = listener.port().map_err(StartError::TaskListener)?;
+    let links = TaskLinks { agent_port: Some(agent_port), api_port: api_link_port };
     let network = HostNetworkConfig {
+        links,
         subnet: settings.task_subnet,
         ..HostNetworkConfig::new(directory.join("network"))
     };
@@ -36,7 +53,7 @@ pub(crate) async fn start(
             directory.join("runtime"),
             run_directory(settings, &instance),
             settings.shim_program.clone(),
-            Arc::clone(&common.clock),
+            Arc::clone(clock),
         )
     };
     let runtime = OciRuntime::open(runtime).map_err(StartError::Runtime)?;
@@ -44,7 +61,8 @@ pub(crate) async fn start(
         directory: directory.join("node"),
         cluster: settings.cluster.clone(),
         zone: settings.zone.clone(),
-        own_port,
+        api_link: api_link_port.is_some(),
+        own_ports,
         fargate_isolation: settings.fargate_isolation.clone(),
         agent_version: settings.agent_version.clone(),
     };
@@ -53,11 +71,11 @@ pub(crate) async fn start(
         runtime: Arc::new(runtime),
         network: Arc::new(network),
         images,
-        logs: Arc::clone(&common.logs),
-        clock: Arc::clone(&common.clock),
-        ids: Arc::clone(&common.ids),
+        logs,
+        clock: Arc::clone(clock),
+        ids: Arc::clone(ids),
     };
-    Node::start(config, dependencies).await.map_err(StartError::Node)
+    Node::start(config, dependencies, listener).await.map_err(StartError::Node)
 }
 
 fn run_directory(settings: &NodeSettings, instance: &str) -> PathBuf {

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use base::IdSource;
+use base::{AccountId, IdSource};
+use identity::{KeyKind, new_access_key};
 use serde::{Deserialize, Serialize};
 use sigv4::SecretKey;
 
@@ -13,9 +14,6 @@ use crate::state_directory::write_private;
 const FILE: &str = "root-key.json";
 /// Lengths that AWS allows for an access key id; the secret gets the same.
 const LENGTHS: std::ops::RangeInclusive<usize> = 16..=128;
-const ID_ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-const SECRET_ALPHABET: &[u8; 64] =
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// The access key of the account's root. Printing it shows no secret.
 #[derive(Debug, Clone)]
@@ -111,11 +109,15 @@ impl RootKey {
         }
     }
 
-    /// The key kept in `directory`; the first time, a new one.
+    /// The key kept in `directory`; the first time, a new one of `account`.
     ///
     /// # Errors
     /// When the file cannot be read or written, or holds no key.
-    pub fn keep(directory: &Path, ids: &dyn IdSource) -> Result<Self, RootKeyError> {
+    pub fn keep(
+        directory: &Path,
+        account: &AccountId,
+        ids: &dyn IdSource,
+    ) -> Result<Self, RootKeyError> {
         let path = directory.join(FILE);
         let failed = |source| RootKeyError::File { path: path.clone(), source };
         match fs::read(&path) {
@@ -125,7 +127,8 @@ impl RootKey {
                 Self::new(stored.access_key_id, stored.secret_access_key).map_err(|_| content())
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let key = Self::generate(ids);
+                let (access_key_id, secret) = new_access_key(ids, KeyKind::LongTerm, account);
+                let key = Self { access_key_id, secret };
                 let stored = Stored {
                     access_key_id: key.access_key_id.clone(),
                     secret_access_key: key.secret.expose().to_owned(),
@@ -139,12 +142,6 @@ impl RootKey {
         }
     }
 
-    /// A key as AWS spells them: `AKIA` and 16 characters, 40 characters.
-    fn generate(ids: &dyn IdSource) -> Self {
-        let access_key_id = format!("AKIA{}", text(ids, ID_ALPHABET, 16));
-        Self { access_key_id, secret: SecretKey::new(text(ids, SECRET_ALPHABET, 40)) }
-    }
-
     /// The access key id.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
@@ -154,14 +151,4 @@ impl RootKey {
     pub const fn secret(&self) -> &SecretKey {
         &self.secret
     }
-}
-
-/// `length` characters of `alphabet`, whose size divides 256, each equally likely.
-fn text(ids: &dyn IdSource, alphabet: &[u8], length: usize) -> String {
-    let bytes = std::iter::repeat_with(|| ids.next_u64().to_ne_bytes()).flatten();
-    bytes
-        .filter_map(|byte| alphabet.get(usize::from(byte) % alphabet.len()))
-        .map(|byte| char::from(*byte))
-        .take(length)
-        .collect()
 }

@@ -5,29 +5,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Clock, IdSource};
+use ::audit::AuditRecorder;
+use base::{Clock, IdSource, Scope};
 use controllers::{Janitor, NodeLink, ServiceController};
-use gateway::{Config, Dependencies, Gateway, Limits, RootCredentials, ServerTls};
+use gateway::{Config, Dependencies, Gateway, Limits, ServerTls, TaskLink};
 use images::ImageStore;
 use logstore::LogStore;
-use node_proto::ControlPlane;
-use policy::Principal;
+use node_link::{NodeAuthority, NodeListener};
+use node_proto::{ControlPlane, LogSink};
 use prometheus_client::registry::Registry;
 use state::State;
 use store_redb::{Options, RedbStore};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use crate::audit::{self, Audit};
 use crate::client_environment::ClientEnvironment;
 use crate::config::ServerConfig;
 use crate::error::{RunError, StartError};
+use crate::identities::Identities;
+use crate::local_logs::LocalLogs;
+use crate::local_node::Machine;
 use crate::machine::{OsEntropy, SystemClock};
 use crate::root_key::RootKey;
 use crate::services::{Shared, services};
 use crate::state_directory::StateDirectory;
 use crate::stop_tasks::stop_tasks;
 use crate::supervisor::Supervisor;
-use crate::{local_node, preflight};
+use crate::task_sessions::RoleSessions;
+use crate::trails::{self, Copier};
+use crate::{local_node, node_listener, preflight};
 
 /// How often expired log events are deleted.
 const LOG_SWEEP_INTERVAL: Duration = Duration::from_secs(60 * 60);
@@ -51,12 +58,15 @@ pub(crate) struct Common {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) logs: Arc<LogStore>,
+    pub(crate) identities: Identities,
+    pub(crate) audit: Audit,
 }
 
 /// A server that serves. Dropping it ends everything at once; [`Server::run`] does so in order.
 #[derive(Debug)]
 pub struct Server {
     endpoint: String,
+    node_address: Option<SocketAddr>,
     client_environment: ClientEnvironment,
     common: Common,
     state: Arc<State>,
@@ -83,39 +93,45 @@ impl Server {
             StateDirectory::open(&config.state_directory).map_err(StartError::StateDirectory)?;
         let ids: Arc<dyn IdSource> = Arc::new(OsEntropy);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let root_key = match &config.root_key {
-            Some(key) => key.clone(),
-            None => RootKey::keep(directory.path(), ids.as_ref()).map_err(StartError::RootKey)?,
-        };
+        let root_key = root_key(&config, &directory, ids.as_ref())?;
         let logs = LogStore::open(&directory.path().join("logs"), Arc::clone(&clock));
         let logs = Arc::new(logs.map_err(StartError::Logs)?);
-        let images = directory.path().join("images");
-        let images = ImageStore::open(&images, config.unpack_helper.clone());
-        let images = Arc::new(images.map_err(StartError::Images)?);
         let store = RedbStore::open(&directory.path().join("store"), Options::default());
         let store = Arc::new(store.map_err(StartError::Store)?);
         let (state, follower) = State::open(store).await.map_err(StartError::State)?;
         let mut background = Supervisor::default();
         background.spawn_fallible("state follower", async { Ok(follower.run().await?) });
 
-        let common = Common { directory, clock, ids, logs };
+        let root = (&root_key, config.scope.account.clone());
+        let identities = Identities::open(directory.path(), &state, &clock, &ids, root);
+        let identities = identities.map_err(StartError::Identity)?;
+        let (audit, findings) =
+            Audit::open(&directory.path().join("audit"), config.scope.clone(), &clock, &ids)
+                .map_err(StartError::Audit)?;
+        background.spawn("findings", audit::keep(Arc::clone(&state), findings));
+        background.spawn("audit counts", audit::flush(Arc::clone(&audit.recorder)));
+        let common = Common { directory, clock, ids, logs, identities, audit };
         let tls = tls(&config, &common)?;
         let ca_bundle = tls.as_ref().map(|tls| tls.authority_path().to_owned());
-        let gateway = gateway(&config, &common, &state, &root_key, tls).await?;
+        let node_authority = node_listener::authority(&config, &common)?;
+        let authority_digest = node_authority.as_ref().map(|known| known.digest().to_owned());
+        let gateway = gateway(&config, &common, &state, tls, authority_digest).await?;
         let (address, endpoint) =
             (gateway.address(), endpoint(gateway.address(), ca_bundle.is_some()));
         let scope = config.scope.clone();
-        let link = Arc::new(NodeLink::new(Arc::clone(&state), Arc::clone(&common.clock), scope));
-        let service_controller = spawn_background(&mut background, &common, &state, &link);
+        let api_link_port = gateway.task_link_address().map(|address| address.port());
+        let sessions = RoleSessions::new(&state, &common, &scope);
+        let link =
+            NodeLink::new(Arc::clone(&state), Arc::clone(&common.clock), scope, Arc::new(sessions));
+        let link = Arc::new(link);
+        let service_controller =
+            spawn_background(&mut background, &common, &state, &link, &config.scope);
 
         let phase = watch::Sender::new(Phase::Serving);
         let mut orderly = Supervisor::default();
-        if let Some(settings) = &config.node {
-            let link: Arc<dyn ControlPlane> = link;
-            let node = local_node::start(settings, &common, link, images, address.port()).await?;
-            let told = reached(&phase, Phase::Ending);
-            orderly.spawn("node", node.run(told));
-        }
+        let nodes =
+            Nodes { link, authority: node_authority, api_port: address.port(), api_link_port };
+        let node_address = nodes.start(&config, &common, &state, &phase, &mut orderly).await?;
         let told = reached(&phase, Phase::Closing);
         orderly.spawn("gateway", gateway.serve(told));
         let client_environment =
@@ -124,6 +140,7 @@ impl Server {
         let stop_tasks = config.node.as_ref().is_some_and(|node| node.stop_tasks);
         Ok(Self {
             endpoint,
+            node_address,
             client_environment,
             common,
             state,
@@ -138,6 +155,11 @@ impl Server {
     /// The URL for clients on this machine.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Where nodes of other machines connect, with the port that was taken.
+    pub const fn node_address(&self) -> Option<SocketAddr> {
+        self.node_address
     }
 
     /// What is in `client.env`.
@@ -168,6 +190,8 @@ impl Server {
             self.orderly.shutdown().await;
         }
         self.background.shutdown().await;
+        // Last of what may still be recorded: everything else has ended.
+        self.common.audit.clone().close().await;
         let logs = Arc::clone(&self.common.logs);
         match tokio::task::spawn_blocking(move || logs.checkpoint()).await {
             Ok(Ok(())) => {}
@@ -178,6 +202,67 @@ impl Server {
             Err(error) => tracing::error!(%error, "tidying up the logs failed"),
         }
         outcome
+    }
+}
+
+/// What the nodes of this machine and of others are started with.
+struct Nodes {
+    link: Arc<NodeLink>,
+    authority: Option<NodeAuthority>,
+    api_port: u16,
+    api_link_port: Option<u16>,
+}
+
+impl Nodes {
+    /// Serves nodes of other machines and runs the one of this machine, as far as the configuration
+    /// wants either. Returns where the others connect.
+    async fn start(
+        self,
+        config: &ServerConfig,
+        common: &Common,
+        state: &Arc<State>,
+        phase: &watch::Sender<Phase>,
+        orderly: &mut Supervisor,
+    ) -> Result<Option<SocketAddr>, StartError> {
+        let Self { link, authority, api_port, api_link_port } = self;
+        let link: Arc<dyn ControlPlane> = link;
+        let logs: Arc<dyn LogSink> = Arc::new(LocalLogs::new(Arc::clone(&common.logs)));
+        let behind = (Arc::clone(&link), Arc::clone(&logs));
+        let listener = node_listener::bind(config, authority, common, state, behind).await?;
+        let address = listener.as_ref().map(NodeListener::address);
+        if let Some(listener) = listener {
+            orderly.spawn("node listener", listener.serve(reached(phase, Phase::Ending)));
+        }
+        if let Some(settings) = &config.node {
+            let images = common.directory.path().join("images");
+            let images = ImageStore::open(&images, config.unpack_helper.clone());
+            let images = Arc::new(images.map_err(StartError::Images)?);
+            let machine = Machine {
+                directory: &common.directory,
+                clock: &common.clock,
+                ids: &common.ids,
+                logs,
+            };
+            let mut own_ports = vec![api_port];
+            own_ports.extend(address.map(|address| address.port()));
+            let node = local_node::start(settings, machine, link, images, own_ports, api_link_port);
+            orderly.spawn("node", node.await?.run(reached(phase, Phase::Ending)));
+        }
+        Ok(address)
+    }
+}
+
+/// The root's access key: the one that was given, or the state directory's own.
+fn root_key(
+    config: &ServerConfig,
+    directory: &StateDirectory,
+    ids: &dyn IdSource,
+) -> Result<RootKey, StartError> {
+    match &config.root_key {
+        Some(key) => Ok(key.clone()),
+        None => {
+            RootKey::keep(directory.path(), &config.scope.account, ids).map_err(StartError::RootKey)
+        }
     }
 }
 
@@ -194,6 +279,7 @@ fn spawn_background(
     common: &Common,
     state: &Arc<State>,
     link: &Arc<NodeLink>,
+    scope: &Scope,
 ) -> AbortHandle {
     let clock = &common.clock;
     let link = Arc::clone(link);
@@ -209,6 +295,16 @@ fn spawn_background(
             tracing::debug!(?swept, "expired log events deleted");
         }
     });
+    let copier = Copier {
+        directory: common.directory.path().join("trails"),
+        log: common.audit.log.clone(),
+        logs: Arc::clone(&common.logs),
+        state: Arc::clone(state),
+        deliveries: Arc::clone(&common.audit.deliveries),
+        clock: Arc::clone(clock),
+        scope: scope.clone(),
+    };
+    background.spawn("trails", trails::run(copier));
     let services =
         ServiceController::new(Arc::clone(state), Arc::clone(clock), Arc::clone(&common.ids));
     background.spawn("service controller", services.run())
@@ -218,26 +314,27 @@ async fn gateway(
     config: &ServerConfig,
     common: &Common,
     state: &Arc<State>,
-    root_key: &RootKey,
     tls: Option<ServerTls>,
+    node_authority_digest: Option<String>,
 ) -> Result<Gateway, StartError> {
     let shared = Shared {
+        node_authority_digest,
         state: Arc::clone(state),
         logs: Arc::clone(&common.logs),
+        audit: common.audit.log.clone(),
+        deliveries: Arc::clone(&common.audit.deliveries),
         clock: Arc::clone(&common.clock),
         ids: Arc::clone(&common.ids),
+        identities: common.identities.clone(),
+        usage: Arc::new(common.audit.log.clone()),
         scope: config.scope.clone(),
         guard_mode: config.guard_mode,
     };
-    let credentials = RootCredentials::new(
-        root_key.access_key_id().to_owned(),
-        root_key.secret().clone(),
-        Principal::root(config.scope.account.clone()),
-    );
     let dependencies = Dependencies {
         services: services(shared),
-        credentials: Arc::new(credentials),
+        credentials: Arc::<identity::Directory>::clone(&common.identities.directory),
         clock: Arc::clone(&common.clock),
+        recorder: Arc::<AuditRecorder>::clone(&common.audit.recorder),
         ids: Arc::clone(&common.ids),
         registry: Arc::new(Registry::default().into()),
     };
@@ -246,6 +343,10 @@ async fn gateway(
         region: config.scope.region.clone(),
         limits: Limits::default(),
         tls,
+        task_link: config.node.as_ref().map(|node| TaskLink {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            subnet: node.task_subnet,
+        }),
     };
     Gateway::bind(config, dependencies).await.map_err(StartError::Gateway)
 }

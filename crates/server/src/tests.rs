@@ -11,6 +11,7 @@ fn config(state_directory: &Path) -> ServerConfig {
     ServerConfig {
         state_directory: state_directory.to_owned(),
         listen: "127.0.0.1:0".parse().unwrap(),
+        node_listen: None,
         tls_names: Vec::new(),
         scope: Scope {
             account: "123456789012".parse().unwrap(),
@@ -98,7 +99,9 @@ fn an_error_about_the_key_file_does_not_show_the_key() {
     let path = directory.path().join("root-key.json");
     fs::write(&path, r#"{"access_key_id": "AKIAEXAMPLEEXAMPLEXX", "secret_access_key": "shh"}"#)
         .unwrap();
-    let error = RootKey::keep(directory.path(), &SeededIds::new(1)).unwrap_err();
+    let error =
+        RootKey::keep(directory.path(), &"123456789012".parse().unwrap(), &SeededIds::new(1))
+            .unwrap_err();
     assert!(error.to_string().contains("holds no root key"), "{error}");
     assert!(!format!("{error:?}").contains("shh"));
 }

@@ -1,15 +1,16 @@
 use base::{Scope, Timestamp};
-use server::{Server, ServerConfig};
+use server::{ClientEnvironment, Server, ServerConfig};
 
 use super::model::{ClusterStatus, Container, Deployment, Event, Instance, Service, Task};
 use super::*;
-use crate::client::ClientError;
+use crate::client::{Client, ClientError};
 use crate::image::unpack_helper;
 
 async fn control_plane(directory: &std::path::Path, listen: &str) -> Server {
     let config = ServerConfig {
         state_directory: directory.to_owned(),
         listen: listen.parse().unwrap(),
+        node_listen: None,
         tls_names: Vec::new(),
         scope: Scope {
             account: "123456789012".parse().unwrap(),
@@ -34,7 +35,7 @@ async fn check_serving(listen: &str) {
         let running = tokio::spawn(server.run(async {
             let _done = told.await;
         }));
-        let mut client = Client::connect(environment).await.unwrap();
+        let mut client = Client::connect(environment, ECS).await.unwrap();
         let input = serde_json::json!({ "clusterName": "quotes" });
         if round == "before a restart" {
             let _created: serde_json::Value = client.call("CreateCluster", &input).await.unwrap();
@@ -67,7 +68,7 @@ async fn a_wrong_secret_is_refused_by_name() {
     let server = control_plane(directory.path(), "127.0.0.1:0").await;
     let mut environment = server.client_environment().clone();
     environment.secret = sigv4::SecretKey::new("not-the-secret".to_owned());
-    let mut client = Client::connect(environment).await.unwrap();
+    let mut client = Client::connect(environment, ECS).await.unwrap();
     let answer: Result<serde_json::Value, _> =
         client.call("ListClusters", &serde_json::json!({})).await;
     let Err(ClientError::Refused { operation: "ListClusters", code, .. }) = answer else {
