@@ -3,10 +3,13 @@
 Started by client.rs, which documents the requests.
 """
 
+import base64
 import datetime
+import hmac
 import json
 import os
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -26,10 +29,13 @@ CONFIG = botocore.config.Config(
 CLIENTS = {}
 
 
-def client(service):
-    if service not in CLIENTS:
-        CLIENTS[service] = boto3.client(service, config=CONFIG)
-    return CLIENTS[service]
+def client(request):
+    """The client of the request's service, with the credentials that it names, if it does."""
+    service, credentials = request["service"], request.get("as", {})
+    key = (service, *sorted(credentials.items()))
+    if key not in CLIENTS:
+        CLIENTS[key] = boto3.client(service, config=CONFIG, **credentials)
+    return CLIENTS[key]
 
 
 def without_metadata(output):
@@ -38,12 +44,12 @@ def without_metadata(output):
 
 
 def call(request):
-    operation = getattr(client(request["service"]), request["operation"])
+    operation = getattr(client(request), request["operation"])
     return without_metadata(operation(**request["input"]))
 
 
 def paginate(request):
-    paginator = client(request["service"]).get_paginator(request["operation"])
+    paginator = client(request).get_paginator(request["operation"])
     pages = paginator.paginate(
         **request["input"], PaginationConfig={"PageSize": request["page_size"]}
     )
@@ -51,9 +57,18 @@ def paginate(request):
 
 
 def wait(request):
-    waiter = client(request["service"]).get_waiter(request["waiter"])
+    waiter = client(request).get_waiter(request["waiter"])
     waiter.wait(**request["input"], WaiterConfig={"Delay": 1, "MaxAttempts": 90})
     return {}
+
+
+def one_time_password(request):
+    """The code that a device with this seed shows, some steps of 30 s from now (RFC 6238)."""
+    step = int(time.time()) // 30 + request.get("steps", 0)
+    digest = hmac.new(base64.b32decode(request["seed"]), step.to_bytes(8, "big"), "sha1").digest()
+    offset = digest[-1] & 15
+    number = int.from_bytes(digest[offset : offset + 4], "big") & 0x7FFFFFFF
+    return f"{number % 1_000_000:06}"
 
 
 def raw(request):
@@ -87,7 +102,13 @@ def raw(request):
         return {"status": error.code, "body": error.read().decode()}
 
 
-KINDS = {"call": call, "paginate": paginate, "wait": wait, "raw": raw}
+KINDS = {
+    "call": call,
+    "one_time_password": one_time_password,
+    "paginate": paginate,
+    "wait": wait,
+    "raw": raw,
+}
 
 
 def answer(request):
@@ -108,6 +129,8 @@ def answer(request):
 def plain(value):
     if isinstance(value, datetime.datetime):
         return value.timestamp()
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
     raise TypeError(f"cannot say {type(value)} in JSON")
 
 

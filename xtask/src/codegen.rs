@@ -46,8 +46,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut stale = Vec::new();
     for service in &scope.service {
         let path = models.join(format!("{}.json", service.name));
-        if let Some(botocore) = &args.import {
-            import::import(botocore, service, &path)?;
+        if let (Some(botocore), Some(own)) = (&args.import, &service.botocore) {
+            import::import(botocore, own, service, &path)?;
         }
         let mut model = Model::read(&path)?;
         service.apply(&mut model)?;

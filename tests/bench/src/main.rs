@@ -13,6 +13,7 @@ mod load;
 mod logs;
 mod moto;
 mod placement;
+mod policy;
 mod process;
 mod register;
 mod report;
@@ -65,6 +66,7 @@ enum Measurement {
     Describe,
     Register,
     Placement,
+    Policy,
     Logs,
     ColdStart,
 }
@@ -94,6 +96,7 @@ impl Measurement {
             Self::Describe => describe::measure(setting),
             Self::Register => register::measure(setting),
             Self::Placement => Ok(placement::measure(setting)),
+            Self::Policy => policy::measure(setting),
             Self::Logs => logs::measure(setting),
             Self::ColdStart => cold_start::measure(setting),
         }

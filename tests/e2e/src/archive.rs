@@ -80,6 +80,17 @@ impl Archive {
 
     /// Makes this archive the only layer of an image and writes it to `path`.
     pub fn save_as_image(self, reference: &str, path: &Path) {
+        self.save_as_image_with(reference, &["FROM_IMAGE=yes".to_owned()], &["sh"], path);
+    }
+
+    /// As [`Archive::save_as_image`], with this environment and command.
+    pub fn save_as_image_with(
+        self,
+        reference: &str,
+        environment: &[String],
+        command: &[&str],
+        path: &Path,
+    ) {
         let layer = self.finish();
         let architecture = match std::env::consts::ARCH {
             "x86_64" => "amd64",
@@ -89,7 +100,7 @@ impl Archive {
         let config = json!({
             "architecture": architecture,
             "os": "linux",
-            "config": {"Env": ["FROM_IMAGE=yes"], "Cmd": ["sh"]},
+            "config": {"Env": environment, "Cmd": command},
             "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
         });
         let manifest =
@@ -104,9 +115,14 @@ impl Archive {
 
 /// Writes an image with a shell and the usual small tools to `path`.
 pub fn busybox_image(reference: &str, path: &Path) {
+    with_busybox(Archive::default()).save_as_image(reference, path);
+}
+
+/// Adds a shell and the usual small tools.
+pub(crate) fn with_busybox(archive: Archive) -> Archive {
     let busybox = std::fs::read("/bin/busybox").expect("read busybox: install busybox-static");
     let users = "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n";
-    let mut layer = Archive::default()
+    let mut layer = archive
         .directory("bin", 0o755)
         .directory("etc", 0o755)
         .directory("tmp", 0o1777)
@@ -116,7 +132,7 @@ pub fn busybox_image(reference: &str, path: &Path) {
     for applet in APPLETS {
         layer = layer.link(EntryType::Symlink, &format!("bin/{applet}"), "busybox");
     }
-    layer.save_as_image(reference, path);
+    layer
 }
 
 fn header(kind: EntryType, mode: u32) -> Header {

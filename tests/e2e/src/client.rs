@@ -19,6 +19,40 @@ pub struct ApiError {
     pub status: u64,
 }
 
+/// Credentials that a call is made with instead of those of the world's `client.env`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret.
+    pub secret: String,
+    /// For temporary credentials, their token.
+    pub session_token: Option<String>,
+}
+
+impl Credentials {
+    /// Those in an answer of IAM or STS: the members `AccessKeyId`, `SecretAccessKey` and, for
+    /// temporary ones, `SessionToken`.
+    pub fn of(answer: &Value) -> Self {
+        let text = |name: &str| answer[name].as_str().map(ToOwned::to_owned);
+        Self {
+            access_key_id: text("AccessKeyId").unwrap_or_else(|| panic!("no key in {answer}")),
+            secret: text("SecretAccessKey").unwrap_or_else(|| panic!("no secret in {answer}")),
+            session_token: text("SessionToken"),
+        }
+    }
+
+    /// As environment variables, for other programs.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let mut variables = vec![
+            ("AWS_ACCESS_KEY_ID", self.access_key_id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.secret.clone()),
+        ];
+        variables.extend(self.session_token.clone().map(|token| ("AWS_SESSION_TOKEN", token)));
+        variables
+    }
+}
+
 /// One boto3 process.
 #[derive(Debug)]
 pub struct Client {
@@ -56,6 +90,38 @@ impl Client {
         self.ask(
             &json!({"kind": "call", "service": service, "operation": operation, "input": input}),
         )
+    }
+
+    /// Calls an operation with credentials of its own.
+    ///
+    /// # Errors
+    /// What the service answered.
+    pub fn call_as(
+        &mut self,
+        credentials: &Credentials,
+        service: &str,
+        operation: &str,
+        input: &Value,
+    ) -> Result<Value, ApiError> {
+        let mut keys = json!({
+            "aws_access_key_id": credentials.access_key_id,
+            "aws_secret_access_key": credentials.secret,
+        });
+        if let Some(token) = &credentials.session_token {
+            keys["aws_session_token"] = json!(token);
+        }
+        self.ask(&json!({
+            "kind": "call", "service": service, "operation": operation, "input": input, "as": keys,
+        }))
+    }
+
+    /// What a device with this seed shows, `steps` of 30 s from now.
+    ///
+    /// # Panics
+    /// When the seed is none.
+    pub fn one_time_password(&mut self, seed: &str, steps: i64) -> String {
+        let code = self.ask(&json!({"kind": "one_time_password", "seed": seed, "steps": steps}));
+        code.expect("a code").as_str().expect("a text").to_owned()
     }
 
     /// Follows a paginator to its end; its pages as one.

@@ -14,6 +14,7 @@
 )]
 
 mod archive;
+mod boto3_image;
 mod client;
 mod installation;
 mod leaks;
@@ -22,7 +23,8 @@ mod wait;
 mod world;
 
 pub use archive::{Archive, busybox_image};
-pub use client::{ApiError, Client};
+pub use boto3_image::boto3_image;
+pub use client::{ApiError, Client, Credentials};
 pub use installation::Installation;
 pub use leaks::{leaks, remove_instance};
 pub use program::{CommandOutput, Program, Settings, client_environment};

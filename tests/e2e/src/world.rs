@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::archive::busybox_image;
+use crate::boto3_image::boto3_image;
 use crate::client::{ApiError, Client};
 use crate::installation::Installation;
 use crate::leaks::{leaks, remove_instance};
@@ -129,6 +130,11 @@ impl World {
     pub fn import(&self, image: &Path) {
         let output = self.portcullis(&["image", "import", &image.display().to_string()]);
         assert_eq!(output.status, 0, "{output:?}");
+    }
+
+    /// Imports the image `boto3:1`.
+    pub fn import_boto3(&self) {
+        self.import(&boto3_image(&self.installation.clients));
     }
 
     /// The AWS CLI.

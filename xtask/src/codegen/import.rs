@@ -11,10 +11,10 @@ use flate2::read::GzDecoder;
 use super::model::Model;
 use super::scope::Service;
 
-/// Reads the service's model below `botocore/data`, drops prose and everything out of scope, and
-/// writes it to `target`.
-pub(crate) fn import(botocore: &Path, service: &Service, target: &Path) -> Result<()> {
-    let path = botocore.join("data").join(&service.botocore).join("service-2.json.gz");
+/// Reads the model in the directory `own` below `botocore/data`, drops prose and everything that is
+/// not in the service's scope, and writes it to `target`.
+pub(crate) fn import(botocore: &Path, own: &str, service: &Service, target: &Path) -> Result<()> {
+    let path = botocore.join("data").join(own).join("service-2.json.gz");
     let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut text = String::new();
     GzDecoder::new(file).read_to_string(&mut text)?;

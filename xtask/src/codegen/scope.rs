@@ -23,8 +23,9 @@ pub(crate) struct Service {
     pub(crate) name: String,
     /// The crate that is generated.
     pub(crate) package: String,
-    /// The model's directory below botocore's `data`.
-    pub(crate) botocore: String,
+    /// The model's directory below botocore's `data`; none for a service of our own, whose model is
+    /// written by hand.
+    pub(crate) botocore: Option<String>,
     /// The error code for broken constraints.
     pub(crate) validation_error_code: String,
     /// The operations served.

@@ -241,6 +241,8 @@ fn structure(name: &str, shape: &Shape, members: &[Member<'_>]) -> Result<String
         let Member { wire_name, rust_name, .. } = member;
         if member.is_timestamp {
             writeln!(out, "wire::put_timestamp(out, {wire_name:?}, self.{rust_name})?;")?;
+        } else if member.sensitive || shape.sensitive {
+            writeln!(out, "wire::put_sensitive(out, {wire_name:?}, &self.{rust_name})?;")?;
         } else {
             writeln!(out, "wire::put(out, {wire_name:?}, &self.{rust_name})?;")?;
         }

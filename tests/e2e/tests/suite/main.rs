@@ -8,8 +8,11 @@
 )]
 
 mod api;
+mod audit;
 mod command_line;
+mod identity;
 mod isolation;
+mod nodes;
 mod placement;
 mod recovery;
 mod refusals;
