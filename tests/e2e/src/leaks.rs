@@ -17,7 +17,8 @@ const PER_TASK: [&str; 6] = [
 ];
 
 /// Everything that is left of the Portcullis with this state directory, which must have ended:
-/// processes, mounts, namespaces, cgroups, interfaces, loop devices, files. One line each.
+/// processes, mounts, namespaces, cgroups, interfaces, loop devices, files, finished or not. One line
+/// each.
 pub fn leaks(state_dir: &Path) -> Vec<String> {
     let Instance { state_dir, run_dir, cgroup, interface_prefix } = Instance::of(state_dir);
     let marks = [state_dir.display().to_string(), run_dir.display().to_string()];
@@ -61,6 +62,39 @@ pub fn leaks(state_dir: &Path) -> Vec<String> {
     for directory in PER_TASK {
         for entry in entries(&state_dir.join(directory)) {
             found.push(format!("file: {}", entry.display()));
+        }
+    }
+    found.extend(staged_files(&state_dir));
+    found
+}
+
+/// Whether no task has anything on this machine any more, while its Portcullis may run.
+pub(crate) fn tasks_are_gone(state_dir: &Path) -> bool {
+    PER_TASK.iter().all(|directory| entries(&state_dir.join(directory)).is_empty())
+}
+
+/// Everything in a directory for temporary files.
+pub(crate) fn temporary_files(directory: &Path) -> Vec<String> {
+    let found = entries(directory).into_iter();
+    found.map(|path| format!("temporary file: {}", path.display())).collect()
+}
+
+/// Files that were being written and never got their names.
+fn staged_files(state_dir: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut waiting = vec![state_dir.to_owned()];
+    while let Some(directory) = waiting.pop() {
+        // Images hold files of any name.
+        if directory.ends_with("images/layers") {
+            continue;
+        }
+        for path in entries(&directory) {
+            let name = path.file_name().unwrap_or_default().as_bytes();
+            if path.is_dir() && !path.is_symlink() {
+                waiting.push(path);
+            } else if name.ends_with(b".new") || name.ends_with(b".tmp") {
+                found.push(format!("unfinished file: {}", path.display()));
+            }
         }
     }
     found

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct Settings {
     pub subnet: String,
     /// Further options.
     pub options: Vec<String>,
+    /// Variables of its environment, beside a search path.
+    pub environment: Vec<(String, String)>,
     /// The file that its log is appended to.
     pub log: PathBuf,
 }
@@ -69,12 +71,20 @@ impl CommandOutput {
 }
 
 impl Settings {
-    /// The command, in an environment with nothing but a search path.
-    pub fn command(&self) -> Command {
+    /// The program, in an environment with nothing but a search path and what the settings say.
+    pub fn portcullis(&self) -> Command {
         let mut command = Command::new(&self.portcullis);
         command
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .envs(self.environment.iter().cloned());
+        command
+    }
+
+    /// `portcullis up`.
+    pub fn command(&self) -> Command {
+        let mut command = self.portcullis();
+        command
             .arg("up")
             .arg("--state-dir")
             .arg(&self.state_dir)
@@ -123,12 +133,22 @@ impl Program {
         self.process.id()
     }
 
+    /// What its open files are, as the kernel names them.
+    pub fn open_files(&self) -> Vec<String> {
+        let directory = format!("/proc/{}/fd", self.id());
+        let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+        let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        targets.map(|target| target.display().to_string()).collect()
+    }
+
+    /// Whether it runs.
+    pub fn runs(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
     /// The end of its log.
     pub fn log_end(&self) -> String {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        let first = lines.len().saturating_sub(SHOWN_LINES);
-        lines.get(first..).unwrap_or_default().join("\n")
+        end_of(&self.log)
     }
 
     /// Kills it as a power cut would: no warning, nothing written.
@@ -141,16 +161,32 @@ impl Program {
     ///
     /// # Panics
     /// When it does not, or does not end well.
-    pub fn terminate(mut self) {
+    pub fn terminate(self) {
+        let log = self.log.clone();
+        let status = self.end_somehow();
+        assert!(status.success(), "portcullis ended with {status}\n{}", end_of(&log));
+    }
+
+    /// Asks it to end and waits until it has; how it ended.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn end_somehow(mut self) -> ExitStatus {
         let pid = Pid::from_child(&self.process);
         kill_process(pid, Signal::TERM).expect("signal portcullis");
         let bound = BOUND + Duration::from_secs(90);
-        let status = eventually("portcullis ends after SIGTERM", bound, || {
+        eventually("portcullis ends after SIGTERM", bound, || {
             let status = self.process.try_wait().map_err(|error| error.to_string())?;
             status.ok_or_else(|| format!("it runs on\n{}", self.log_end()))
-        });
-        assert!(status.success(), "portcullis ended with {status}\n{}", self.log_end());
+        })
     }
+}
+
+fn end_of(log: &Path) -> String {
+    let log = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    let first = lines.len().saturating_sub(SHOWN_LINES);
+    lines.get(first..).unwrap_or_default().join("\n")
 }
 
 impl Drop for Program {

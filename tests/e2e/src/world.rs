@@ -14,12 +14,16 @@ use crate::archive::busybox_image;
 use crate::boto3_image::boto3_image;
 use crate::client::{ApiError, Client};
 use crate::installation::Installation;
-use crate::leaks::{leaks, remove_instance};
+use crate::leaks::{leaks, remove_instance, tasks_are_gone, temporary_files};
 use crate::program::{CommandOutput, Program, Settings, client_environment};
 use crate::wait::eventually;
 
 /// How long a step of a task or a service may take on a busy machine.
 const BOUND: Duration = Duration::from_secs(90);
+/// The variable that the crate `crash-point` reads.
+const CRASH_POINTS: &str = "PORTCULLIS_CRASH_POINTS";
+/// Files that a server opens at the first need and keeps: connections of clients, segments of logs.
+const OPENED_LATER: usize = 8;
 /// Worlds at the same time on one machine.
 const SLOTS: u32 = 64;
 
@@ -32,6 +36,8 @@ pub struct World {
     settings: Settings,
     program: Option<Program>,
     client: Client,
+    /// How many files the program had open when it began.
+    open_files: usize,
     // Held while the task addresses are in use.
     _slot: File,
 }
@@ -48,6 +54,11 @@ impl World {
         let (slot, file) = slot();
         let directory = tempfile::Builder::new().prefix("portcullis-e2e-").tempdir();
         let directory = directory.expect("make a directory");
+        let own = |name: &str| {
+            let path = directory.path().join(name);
+            fs::create_dir(&path).expect("make a directory");
+            path.display().to_string()
+        };
         let mut settings = Settings {
             portcullis: installation.portcullis.clone(),
             state_dir: directory.path().join("state"),
@@ -55,6 +66,9 @@ impl World {
             // 198.18.0.0/15 is for tests: no machine has routes there.
             subnet: format!("198.{}.{}.0/22", 18 + slot / 64, slot % 64 * 4),
             options: options.iter().map(ToString::to_string).collect(),
+            environment: [("TMPDIR", "tmp"), (CRASH_POINTS, "crash-points")]
+                .map(|(name, directory)| (name.to_owned(), own(directory)))
+                .into(),
             log: directory.path().join("log"),
         };
         let program = Program::start(&settings);
@@ -62,8 +76,10 @@ impl World {
         settings.listen = program.endpoint.trim_start_matches("http://").to_owned();
         let environment = environment(directory.path(), &settings, &installation);
         let client = Client::start(&installation.clients, &environment);
+        let open_files = program.open_files().len();
+        let program = Some(program);
         let world =
-            Self { installation, directory, settings, program: Some(program), client, _slot: file };
+            Self { installation, directory, settings, program, client, open_files, _slot: file };
         let image = world.directory.path().join("busybox.tar");
         busybox_image("busybox:1", &image);
         world.import(&image);
@@ -106,6 +122,11 @@ impl World {
         self.program.take().expect("portcullis runs").terminate();
     }
 
+    /// Asks `portcullis up` to end and waits until it has, well or not.
+    pub fn end_somehow(&mut self) {
+        self.program.take().expect("portcullis runs").end_somehow();
+    }
+
     /// Starts `portcullis up` again.
     pub fn start(&mut self) {
         self.program = Some(Program::start(&self.settings));
@@ -114,9 +135,8 @@ impl World {
     /// `portcullis ARGUMENTS… --state-dir DIR`.
     pub fn portcullis(&self, arguments: &[&str]) -> CommandOutput {
         CommandOutput::of(
-            Command::new(&self.settings.portcullis)
-                .env_clear()
-                .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            self.settings
+                .portcullis()
                 .args(arguments)
                 .arg("--state-dir")
                 .arg(&self.settings.state_dir),
@@ -356,21 +376,68 @@ impl World {
         Ok(answer)
     }
 
-    /// Ends everything and checks that nothing is left: stops all tasks, then looks for processes,
-    /// mounts, namespaces, cgroups, interfaces, loop devices and files.
+    /// Kills the program when it, or a program of its, reaches this place for the `hit`th time from
+    /// now on: see the crate `crash-point`.
+    pub fn crash_at(&self, place: &str, hit: u32) {
+        fs::write(self.crash_file(place), hit.to_string()).expect("arm a crash point");
+    }
+
+    /// Whether somebody was killed at this place since it was asked for.
+    pub fn crashed_at(&self, place: &str) -> bool {
+        fs::metadata(self.crash_file(&format!("{place}.reached"))).is_ok()
+    }
+
+    /// Nobody is to be killed at this place any more; whether somebody was.
+    pub fn forget_crash(&self, place: &str) -> bool {
+        drop(fs::remove_file(self.crash_file(place)));
+        fs::remove_file(self.crash_file(&format!("{place}.reached"))).is_ok()
+    }
+
+    fn crash_file(&self, place: &str) -> PathBuf {
+        self.directory.path().join("crash-points").join(place)
+    }
+
+    /// Whether `portcullis up` runs; it may have been killed at a crash point.
+    pub fn runs(&mut self) -> bool {
+        self.program.as_mut().is_some_and(Program::runs)
+    }
+
+    /// Ends everything and checks that nothing is left: no open files of the server beyond those it
+    /// began with when no task runs any more; then stops all tasks and looks for processes, mounts,
+    /// namespaces, cgroups, interfaces, loop devices and files, temporary ones too.
     ///
     /// # Panics
-    /// Naming what was left.
+    /// Naming the test and what it left.
     pub fn finish(mut self) {
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
         if let Some(program) = self.program.take() {
+            self.check_open_files(&program, &test);
             program.terminate();
         }
         self.end_tasks();
-        eventually("nothing is left", Duration::from_secs(15), || {
-            let left = leaks(&self.settings.state_dir);
+        let temporary = self.directory.path().join("tmp");
+        eventually(&format!("nothing is left of `{test}`"), Duration::from_secs(15), || {
+            let mut left = leaks(&self.settings.state_dir);
+            left.extend(temporary_files(&temporary));
             if left.is_empty() { Ok(()) } else { Err(left.join("\n")) }
         });
         remove_instance(&self.settings.state_dir);
+    }
+
+    /// A server whose tasks have all gone has the files open that it had at its start, and a few
+    /// that are opened at the first need.
+    fn check_open_files(&self, program: &Program, test: &str) {
+        if !tasks_are_gone(&self.settings.state_dir) {
+            return;
+        }
+        let limit = self.open_files + OPENED_LATER;
+        eventually(&format!("`{test}` left no file open"), Duration::from_secs(20), || {
+            let open = program.open_files();
+            if open.len() <= limit {
+                return Ok(());
+            }
+            Err(format!("{} are open, not {limit}:\n{}", open.len(), open.join("\n")))
+        });
     }
 
     /// Starts once more to stop what still runs.

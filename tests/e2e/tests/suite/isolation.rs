@@ -109,13 +109,15 @@ fn tasks_reach_neither_each_other_nor_the_host_nor_metadata() {
     let api = world.endpoint().rsplit(':').next().unwrap().to_owned();
     let script = format!(
         "gateway=$(ip route | awk '/default/ {{print $3}}'); \
-         for target in {neighbour}:8080 $gateway:{port} $gateway:{api} 169.254.169.254:80 169.254.170.2:80 198.51.100.4:80; do \
+         for target in {neighbour}:8080 $gateway:{port} $gateway:{api} 169.254.169.254:80 169.254.170.2:22 169.254.170.4:80 198.51.100.4:80 169.254.170.2:80 169.254.170.3:80; do \
            if nc -w 2 ${{target%:*}} ${{target#*:}} </dev/null >/dev/null 2>&1; then echo reached $target; else echo closed $target; fi; \
          done"
     );
     let lines = output(&mut world, "prober", &script);
-    assert_eq!(lines.len(), 6, "{lines:?}");
-    assert!(lines.iter().all(|line| line.starts_with("closed ")), "{lines:?}");
+    // The agent's and the API's own addresses are the only ones that are open.
+    let (closed, open) = lines.split_at(7);
+    assert!(closed.iter().all(|line| line.starts_with("closed ")), "{lines:?}");
+    assert_eq!(open, ["reached 169.254.170.2:80", "reached 169.254.170.3:80"], "{lines:?}");
     world.finish();
 }
 

@@ -101,6 +101,10 @@ fn fargate_waits_for_a_machine_that_isolates() {
 #[test]
 fn secrets_that_cannot_be_delivered_stop_the_task_by_name() {
     let mut world = World::new();
+    let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+        "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
+    let role = json!({"RoleName": "execution", "AssumeRolePolicyDocument": trust.to_string()});
+    world.client().call("iam", "create_role", &role).unwrap();
     let mut container = shell("main", "echo $TOKEN");
     container["secrets"] = json!([{"name": "TOKEN",
         "valueFrom": "arn:aws:secretsmanager:us-east-1:123456789012:secret:token"}]);
