@@ -3,6 +3,7 @@
 //! `cargo xtask bench` builds what is measured and starts this. Every measurement has a `portcullis
 //! up` of its own, started fresh, so that each can be run alone. Everything stays on this machine.
 
+mod audit;
 mod burst;
 mod clock;
 mod cold_start;
@@ -67,6 +68,7 @@ enum Measurement {
     Register,
     Placement,
     Policy,
+    Audit,
     Logs,
     ColdStart,
 }
@@ -97,6 +99,7 @@ impl Measurement {
             Self::Register => register::measure(setting),
             Self::Placement => Ok(placement::measure(setting)),
             Self::Policy => policy::measure(setting),
+            Self::Audit => audit::measure(setting),
             Self::Logs => logs::measure(setting),
             Self::ColdStart => cold_start::measure(setting),
         }

@@ -61,6 +61,7 @@ impl World {
             listen: "127.0.0.1:0".to_owned(),
             subnet: subnet.to_owned(),
             options: vec!["--log-level".to_owned(), "warn".to_owned()],
+            environment: Vec::new(),
             log: directory.path().join("log"),
         };
         let program = Program::start(&settings);
