@@ -30,6 +30,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: JoinTokenCommand,
     },
+    /// Show the machines that joined, or revoke the identity of one
+    Nodes(NodesArguments),
     /// Show what was detected, newest first, and what is not dealt with yet
     Findings(FindingsArguments),
     /// Show services, tasks and nodes, and why anything is not running
@@ -272,6 +274,18 @@ pub(crate) enum JoinTokenCommand {
         #[command(flatten)]
         server: EndpointArguments,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NodesArguments {
+    #[command(flatten)]
+    pub(crate) server: EndpointArguments,
+    /// Show those of this cluster only
+    #[arg(long, conflicts_with = "revoke")]
+    pub(crate) cluster: Option<String>,
+    /// Revoke the identity of the node of this id, for good: nothing is answered to it any more
+    #[arg(long, value_name = "ID")]
+    pub(crate) revoke: Option<String>,
 }
 
 #[derive(Debug, Args)]

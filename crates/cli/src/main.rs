@@ -10,6 +10,7 @@ mod findings;
 mod image;
 mod join_token;
 mod node;
+mod nodes;
 mod output;
 mod status;
 mod up;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Server(arguments) => up::server(*arguments),
         Command::Node(arguments) => node::node(*arguments),
         Command::JoinToken { command } => join_token::join_token(command),
+        Command::Nodes(arguments) => nodes::nodes(arguments),
         Command::Findings(arguments) => findings::findings(arguments),
         Command::Status(arguments) => status::status(arguments),
         Command::Image { command } => image::image(command),

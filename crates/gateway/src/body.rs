@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as HttpBody;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Limits;
@@ -34,9 +34,14 @@ pub(crate) struct Body {
     pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
+/// The body of a request: still on its way, or at hand.
+pub(crate) trait Arriving: HttpBody<Data = Bytes> + Unpin + Send {}
+
+impl<B: HttpBody<Data = Bytes> + Unpin + Send> Arriving for B {}
+
 /// Reads all of `incoming`.
-pub(crate) async fn read(
-    incoming: &mut Incoming,
+pub(crate) async fn read<B: Arriving>(
+    incoming: &mut B,
     limits: &Limits,
     large_bodies: &Arc<Semaphore>,
 ) -> Result<Body, BodyError> {
@@ -52,8 +57,8 @@ pub(crate) async fn read(
         .unwrap_or(Err(BodyError::TooSlow(limits.body_timeout)))
 }
 
-async fn collect(
-    incoming: &mut Incoming,
+async fn collect<B: Arriving>(
+    incoming: &mut B,
     max: usize,
     large_bodies: &Arc<Semaphore>,
 ) -> Result<Body, BodyError> {
@@ -88,7 +93,7 @@ async fn collect(
 }
 
 /// Reads and forgets what is left of a refused request's body, up to a limit.
-pub(crate) async fn discard(incoming: &mut Incoming, limits: &Limits) {
+pub(crate) async fn discard<B: Arriving>(incoming: &mut B, limits: &Limits) {
     if incoming.is_end_stream() || incoming.size_hint().lower() > DISCARD_BYTES {
         return;
     }

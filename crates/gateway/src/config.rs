@@ -81,12 +81,14 @@ pub struct Config {
 }
 
 /// Where the network driver leads tasks of this machine that call an API. Plain HTTP: no wire is between them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct TaskLink {
     /// A loopback address; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where tasks have their addresses from. Connections from elsewhere are closed.
     pub subnet: Subnet,
+    /// The id of the container instance that this machine is.
+    pub container_instance: Arc<str>,
 }
 
 /// What a gateway works with.

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::request::Parts;
 use http::{Method, StatusCode, header};
-use hyper::body::Incoming;
 use identity::{Claim, Credential, Credentials, Door, Refusal};
 use operation::{Call, CallRecord, ErrorFacts, NoRecord, Outcome, Recorder, Service, Slot, Who};
 use policy::{Caller, Decisions, Principal};
@@ -19,7 +18,7 @@ use tokio::time::Instant;
 use wire::{Api, ApiError, Recorded};
 
 use crate::authenticate;
-use crate::body::{self, Body, BodyError};
+use crate::body::{self, Arriving, Body, BodyError};
 use crate::config::Limits;
 use crate::metrics::Metrics;
 use crate::respond::{self, HttpResponse};
@@ -48,8 +47,7 @@ pub(crate) struct Shared {
 /// What is known about a request by the time it is answered; for metrics, logs and its record.
 struct Exchange {
     request_id: Arc<str>,
-    peer: IpAddr,
-    door: Door,
+    arrival: Arrival,
     service: &'static str,
     operation: &'static str,
     principal: Option<Arc<Principal>>,
@@ -61,25 +59,30 @@ struct Exchange {
     api: &'static Api,
 }
 
+/// Where a request came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Arrival {
+    pub(crate) peer: IpAddr,
+    pub(crate) door: Door,
+}
+
 /// Answers one request.
-pub(crate) async fn request(
+pub(crate) async fn request<B: Arriving>(
     shared: &Shared,
-    peer: IpAddr,
-    door: Door,
-    request: http::Request<Incoming>,
+    arrival: Arrival,
+    request: http::Request<B>,
 ) -> HttpResponse {
     let started = Instant::now();
     let (parts, mut incoming) = request.into_parts();
-    if door == Door::Endpoint
-        && let Some(page) = operators_page(shared, peer, &parts)
+    if arrival.door == Door::Endpoint
+        && let Some(page) = operators_page(shared, arrival.peer, &parts)
     {
         return page;
     }
     let wanted = route::wanted(&parts.headers);
     let mut exchange = Exchange {
         request_id: shared.ids.uuid().into(),
-        peer,
-        door,
+        arrival,
         service: "none",
         operation: "unknown",
         principal: None,
@@ -107,7 +110,7 @@ pub(crate) async fn request(
             tracing::$level!(
                 request_id = request_id.as_ref(),
                 principal = exchange.principal.as_ref().map(|principal| principal.arn.as_str()),
-                source_ip = %exchange.peer,
+                source_ip = %exchange.arrival.peer,
                 service = exchange.service,
                 operation = exchange.operation,
                 status,
@@ -147,12 +150,12 @@ fn operators_page(shared: &Shared, peer: IpAddr, parts: &Parts) -> Option<HttpRe
 }
 
 /// Routes, authenticates and dispatches. An error may leave some of the body unread.
-async fn api_call(
+async fn api_call<B: Arriving>(
     shared: &Shared,
     exchange: &mut Exchange,
     parts: &Parts,
     wanted: Wanted<'_>,
-    incoming: &mut Incoming,
+    incoming: &mut B,
 ) -> Result<wire::Response, ApiError> {
     if let Some(service) = shared.routes.service(wanted, None) {
         exchange.meet(service.as_ref(), wanted);
@@ -175,12 +178,12 @@ async fn api_call(
     if let Some(service) = service {
         exchange.meet(service.as_ref(), wanted);
     }
-    let api = exchange.api;
+    let (api, arrival) = (exchange.api, exchange.arrival.clone());
     let claim = Claim {
         access_key_id: &signature.access_key_id,
         session_token: signature.session_token.as_deref(),
-        source_ip: exchange.peer,
-        door: exchange.door,
+        source_ip: arrival.peer,
+        door: &arrival.door,
         now: shared.clock.now(),
     };
     let credential = exchange.authenticate(shared, &claim)?;
@@ -217,11 +220,11 @@ async fn api_call(
 }
 
 /// A call without a signature, of an operation that needs none.
-async fn unsigned_call(
+async fn unsigned_call<B: Arriving>(
     shared: &Shared,
     exchange: &mut Exchange,
     parts: &Parts,
-    incoming: &mut Incoming,
+    incoming: &mut B,
 ) -> Result<wire::Response, ApiError> {
     let api = exchange.api;
     let missing = || respond::signature_error(api, &SignatureError::Missing);
@@ -253,11 +256,12 @@ async fn unsigned_call(
         permissions: Arc::default(),
         session: Arc::default(),
     };
+    let arrival = exchange.arrival.clone();
     let claim = Claim {
         access_key_id: "",
         session_token: None,
-        source_ip: exchange.peer,
-        door: exchange.door,
+        source_ip: arrival.peer,
+        door: &arrival.door,
         now: shared.clock.now(),
     };
     let caller = exchange.caller(shared, parts, &claim, &credential);
@@ -384,7 +388,7 @@ impl Exchange {
             operation: self.operation,
             who: self.who.clone(),
             request_id: Arc::clone(&self.request_id),
-            source_ip: self.peer,
+            source_ip: self.arrival.peer,
             source_vpce: self.source_vpce(),
             user_agent: text(header::USER_AGENT),
             host: text(header::HOST),
@@ -429,14 +433,14 @@ impl Exchange {
     }
 
     const fn is_secure(&self, shared: &Shared) -> bool {
-        matches!(self.door, Door::Endpoint) && shared.secure
+        matches!(self.arrival.door, Door::Endpoint) && shared.secure
     }
 
     /// `aws:SourceVpce`: the tasks' link is to them what an endpoint in a VPC is.
     const fn source_vpce(&self) -> Option<&'static str> {
-        match self.door {
+        match self.arrival.door {
             Door::Endpoint => None,
-            Door::TaskLink => Some("vpce-task-link"),
+            Door::TaskLink { .. } => Some("vpce-task-link"),
         }
     }
 
@@ -471,7 +475,7 @@ impl Exchange {
             session: Arc::default(),
             access_key_id: "".into(),
             request_id: Arc::clone(&self.request_id),
-            source_ip: self.peer,
+            source_ip: self.arrival.peer,
             source_vpce: self.source_vpce(),
             user_agent: user_agent.and_then(|value| value.to_str().ok()).map(str::to_owned),
             secure_transport: self.is_secure(shared),

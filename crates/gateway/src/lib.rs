@@ -11,13 +11,14 @@ mod authenticate;
 mod body;
 mod config;
 mod handle;
-mod impatient;
 mod metrics;
+mod relayed;
 mod respond;
 mod route;
 mod serve;
 mod tls;
 
 pub use config::{Config, Dependencies, GatewayError, Limits, SharedRegistry, TaskLink};
+pub use relayed::RelayedCalls;
 pub use serve::Gateway;
 pub use tls::{ServerTls, TlsError};

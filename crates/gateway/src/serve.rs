@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use identity::Door;
-use network::{TaskConnection, TaskConnections};
+use network::{Impatient, TaskConnection, TaskConnections};
 use sigv4::SigningKeys;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,9 +21,9 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, Dependencies, GatewayError, TaskLink};
-use crate::handle::{self, Shared};
-use crate::impatient::Impatient;
+use crate::handle::{self, Arrival, Shared};
 use crate::metrics::Metrics;
+use crate::relayed::RelayedCalls;
 use crate::route::Routes;
 
 /// How many derived signing keys are kept: one per access key, day and service in use.
@@ -84,14 +84,15 @@ impl Gateway {
             tasks: None,
         };
         let (mut task_link_address, mut link) = (None, None);
-        if let Some(TaskLink { listen, subnet }) = task_link {
+        if let Some(TaskLink { listen, subnet, container_instance }) = task_link {
             if !listen.ip().is_loopback() {
                 return Err(GatewayError::TaskLinkNotLoopback(listen));
             }
             let (listener, address) = bind(listen).await?;
             task_link_address = Some(address);
             let tasks = TaskConnections::new(subnet, limits.max_connections_per_task);
-            let (door, slots, tasks) = (Door::TaskLink, slots(), Some(tasks));
+            let (door, slots, tasks) =
+                (Door::TaskLink { container_instance }, slots(), Some(tasks));
             link = Some(Entrance { listener, door, slots, tls: None, tasks });
         }
         let mut builder = http1::Builder::new();
@@ -133,6 +134,11 @@ impl Gateway {
     /// The address of the tasks' door, with the port that was taken.
     pub const fn task_link_address(&self) -> Option<SocketAddr> {
         self.task_link_address
+    }
+
+    /// Takes calls that tasks of other machines make, for as long as the gateway is there.
+    pub fn relayed_calls(&self) -> RelayedCalls {
+        RelayedCalls::new(&self.shared)
     }
 
     /// The URL for clients on this machine or, with TLS, on any.
@@ -186,7 +192,7 @@ impl Gateway {
         async move {
             let Visitor { stream, peer, door, tls, _slot, _task } = visitor;
             let _present = shared.metrics.connection();
-            let from = (peer, door);
+            let from = Arrival { peer: peer.ip(), door };
             let outcome = match tls {
                 None => http(&shared, &builder, stream, from, watcher).await,
                 Some(tls) => {
@@ -234,7 +240,7 @@ impl Entrance {
             },
         };
         stream.set_nodelay(true)?;
-        let (door, tls) = (self.door, self.tls.clone());
+        let (door, tls) = (self.door.clone(), self.tls.clone());
         Ok(Some(Visitor { stream, peer, door, tls, _slot: slot, _task: task }))
     }
 }
@@ -251,12 +257,12 @@ async fn http<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     shared: &Arc<Shared>,
     builder: &http1::Builder,
     stream: S,
-    (peer, door): (SocketAddr, Door),
+    from: Arrival,
     watcher: Watcher,
 ) -> Result<(), hyper::Error> {
     let service = service_fn(|request| {
-        let shared = Arc::clone(shared);
-        async move { Ok::<_, Infallible>(handle::request(&shared, peer.ip(), door, request).await) }
+        let (shared, from) = (Arc::clone(shared), from.clone());
+        async move { Ok::<_, Infallible>(handle::request(&shared, from, request).await) }
     });
     let stream = Impatient::new(stream, shared.limits.write_timeout);
     watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await

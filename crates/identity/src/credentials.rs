@@ -22,12 +22,16 @@ pub struct Credential {
 }
 
 /// Which of our doors a request came through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Door {
     /// The endpoint for clients.
     Endpoint,
-    /// The link-local address that tasks reach; the peer's address is a task's own.
-    TaskLink,
+    /// The link-local address that tasks reach; the peer's address is a task's own. Machines may give
+    /// their tasks the same addresses: only both together name a task.
+    TaskLink {
+        /// The id of the container instance whose tasks come through it.
+        container_instance: Arc<str>,
+    },
 }
 
 /// What a request claims, before its signature is verified.
@@ -40,7 +44,7 @@ pub struct Claim<'a> {
     /// The address the request came from.
     pub source_ip: IpAddr,
     /// The door it came through.
-    pub door: Door,
+    pub door: &'a Door,
     /// When it came.
     pub now: Timestamp,
 }

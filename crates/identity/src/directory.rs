@@ -254,14 +254,14 @@ fn is_in_its_place(
         return Err(Refusal::Expired);
     }
     let in_place = match (binding.purpose, claim.door) {
-        (TaskPurpose::TaskRole, Door::TaskLink) => {
+        (TaskPurpose::TaskRole, Door::TaskLink { container_instance }) => {
             let own = task.address.as_deref().and_then(|text| text.parse::<IpAddr>().ok());
-            own.map(|own| own.to_canonical()) == Some(claim.source_ip.to_canonical())
+            task.container_instance == **container_instance
+                && own.map(|own| own.to_canonical()) == Some(claim.source_ip.to_canonical())
         }
         (TaskPurpose::ExecutionRole, Door::Endpoint) => true,
-        (TaskPurpose::TaskRole, Door::Endpoint) | (TaskPurpose::ExecutionRole, Door::TaskLink) => {
-            false
-        }
+        (TaskPurpose::TaskRole, Door::Endpoint)
+        | (TaskPurpose::ExecutionRole, Door::TaskLink { .. }) => false,
     };
     if in_place {
         return Ok(());

@@ -148,14 +148,14 @@ impl World {
     }
 
     fn find(&self, id: &str, token: Option<&str>) -> Result<Arc<Credential>, Refusal> {
-        self.find_from(id, token, Door::Endpoint, "203.0.113.9")
+        self.find_from(id, token, &Door::Endpoint, "203.0.113.9")
     }
 
     fn find_from(
         &self,
         access_key_id: &str,
         session_token: Option<&str>,
-        door: Door,
+        door: &Door,
         from: &str,
     ) -> Result<Arc<Credential>, Refusal> {
         let source_ip: IpAddr = from.parse().unwrap();
@@ -275,6 +275,11 @@ fn task(address: Option<&str>) -> Task {
     task
 }
 
+/// Where the tasks of a container instance call the APIs.
+fn link(container_instance: &str) -> Door {
+    Door::TaskLink { container_instance: container_instance.into() }
+}
+
 #[tokio::test]
 async fn a_tasks_session_works_from_within_the_task_only() {
     let world = world().await;
@@ -292,8 +297,8 @@ async fn a_tasks_session_works_from_within_the_task_only() {
         world.issue(spec)
     };
     let (app, start) = (issue(TaskPurpose::TaskRole), issue(TaskPurpose::ExecutionRole));
-    let find = |issued: &IssuedCredentials, door, from| {
-        world.find_from(&issued.access_key_id, Some(&issued.session_token), door, from)
+    let find = |issued: &IssuedCredentials, door: Door, from| {
+        world.find_from(&issued.access_key_id, Some(&issued.session_token), &door, from)
     };
     let refused = |issued: &IssuedCredentials, door, from| match find(issued, door, from) {
         Err(Refusal::BoundElsewhere { task_arn, principal }) => {
@@ -302,24 +307,25 @@ async fn a_tasks_session_works_from_within_the_task_only() {
         }
         Ok(_) | Err(Refusal::Unknown | Refusal::Expired) => false,
     };
-    assert_eq!(find(&app, Door::TaskLink, own).unwrap_err(), Refusal::Unknown, "no such task");
+    assert_eq!(find(&app, link("i"), own).unwrap_err(), Refusal::Unknown, "no such task");
 
     world.create(&task).await;
-    let found = find(&app, Door::TaskLink, own).unwrap();
+    let found = find(&app, link("i"), own).unwrap();
     assert_eq!(found.session.task_arn.as_deref(), Some("arn:task"));
-    find(&app, Door::TaskLink, "::ffff:10.1.2.3").unwrap();
-    assert!(refused(&app, Door::TaskLink, other));
+    find(&app, link("i"), "::ffff:10.1.2.3").unwrap();
+    assert!(refused(&app, link("j"), own), "another machine's task has the same address");
+    assert!(refused(&app, link("i"), other));
     assert!(refused(&app, Door::Endpoint, own));
-    assert!(refused(&start, Door::TaskLink, own));
+    assert!(refused(&start, link("i"), own));
     find(&start, Door::Endpoint, other).unwrap();
 
     let row = || world.state.view().task(&task.id).cloned().unwrap();
     world.update(row(), |task| task.address = None).await;
-    assert!(refused(&app, Door::TaskLink, own), "a task without an address has no place");
+    assert!(refused(&app, link("i"), own), "a task without an address has no place");
     world.update(row(), |task| task.address = Some(own.to_owned())).await;
-    find(&app, Door::TaskLink, own).unwrap();
+    find(&app, link("i"), own).unwrap();
     world.update(row(), |task| task.last_status = TaskStatus::Stopped).await;
-    assert_eq!(find(&app, Door::TaskLink, own).unwrap_err(), Refusal::Expired);
+    assert_eq!(find(&app, link("i"), own).unwrap_err(), Refusal::Expired);
     assert_eq!(find(&start, Door::Endpoint, other).unwrap_err(), Refusal::Expired);
 }
 

@@ -19,6 +19,7 @@ mod driver;
 mod error;
 mod firewall;
 mod host;
+mod impatient;
 mod link;
 mod netlink;
 mod pool;
@@ -35,4 +36,5 @@ pub use driver::{
 };
 pub use error::NetworkError;
 pub use host::{HostNetwork, HostNetworkConfig, MAX_PORTS_PER_TASK};
+pub use impatient::Impatient;
 pub use subnet::{ParseSubnetError, Subnet};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +13,8 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use crate::certificate::SERVER_NAME;
@@ -20,6 +22,11 @@ use crate::messages::{MAX_ANSWER, Refusal};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections of a [`Pool`].
+const POOL_CONNECTIONS: usize = 16;
+/// A connection of a [`Pool`] that was idle for this long is not used again: the other end closes it
+/// after 90 s.
+const IDLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Where a control plane's listener for nodes is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +79,21 @@ impl fmt::Display for CallError {
     }
 }
 
+/// When a request may be sent again on a new connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeat {
+    Always,
+    /// When nothing of it has been sent.
+    Unsent,
+}
+
+/// Why a connection brought no answer.
+struct Broken {
+    error: CallError,
+    /// Whether the other end may have got the request.
+    was_sent: bool,
+}
+
 /// With which certificate to connect; may change.
 #[derive(Debug)]
 pub(crate) struct Credentials {
@@ -119,28 +141,52 @@ impl Channel {
     }
 
     /// Sends a request, on a new connection where there is none, and returns the answer's body;
-    /// `None` when there is nothing to say. `limit` is for all of it.
+    /// `None` when there is nothing to say. `limit` is for all of it. The request may arrive twice.
     pub(crate) async fn post(
         &self,
         path: &str,
         body: Bytes,
         limit: Duration,
     ) -> Result<Option<Bytes>, CallError> {
+        self.send(path, body, limit, Repeat::Always).await
+    }
+
+    /// As [`Channel::post`], for a request that must not arrive twice.
+    pub(crate) async fn post_once(
+        &self,
+        path: &str,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Option<Bytes>, CallError> {
+        self.send(path, body, limit, Repeat::Unsent).await
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        body: Bytes,
+        limit: Duration,
+        repeat: Repeat,
+    ) -> Result<Option<Bytes>, CallError> {
         let mut slot = self.connection.lock().await;
         // Taken out: whatever goes wrong, or whoever stops waiting, leaves no half-used connection.
         let version = self.credentials.current().0;
         let usable =
-            slot.take().filter(|known| known.version == version && known.sender.is_ready());
+            slot.take().filter(|known| known.version == version && !known.sender.is_closed());
         let exchange = async {
             if let Some(mut known) = usable {
-                // The other end may just have closed it: requests may be repeated.
-                if let Ok(answer) = self.exchange(&mut known, path, body.clone()).await {
-                    return Ok((known, answer));
+                // The other end may just have closed it.
+                match self.exchange(&mut known, path, body.clone()).await {
+                    Ok(answer) => return Ok((known, answer)),
+                    Err(broken) if broken.was_sent && repeat == Repeat::Unsent => {
+                        return Err(broken.error);
+                    }
+                    Err(_) => {}
                 }
             }
             let mut new = self.connect().await?;
-            let answer = self.exchange(&mut new, path, body).await?;
-            Ok((new, answer))
+            let answer = self.exchange(&mut new, path, body).await;
+            Ok((new, answer.map_err(|broken| broken.error)?))
         };
         let done = tokio::time::timeout(limit, exchange).await;
         let (connection, (status, answer)) = done.map_err(|_| {
@@ -182,21 +228,76 @@ impl Channel {
         connection: &mut Connection,
         path: &str,
         body: Bytes,
-    ) -> Result<(StatusCode, Bytes), CallError> {
-        let failed =
-            |what: &dyn fmt::Display| CallError::Unavailable(format!("{}: {what}", self.endpoint));
+    ) -> Result<(StatusCode, Bytes), Broken> {
+        let failed = |what: &dyn fmt::Display, was_sent| {
+            let error = CallError::Unavailable(format!("{}: {what}", self.endpoint));
+            Broken { error, was_sent }
+        };
         let request = Request::post(path)
             .header(header::HOST, SERVER_NAME)
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(body))
-            .map_err(|error| failed(&error))?;
-        connection.sender.ready().await.map_err(|error| failed(&error))?;
-        let sent = connection.sender.send_request(request).await;
+            .map_err(|error| failed(&error, false))?;
+        connection.sender.ready().await.map_err(|error| failed(&error, false))?;
+        let sent = connection.sender.try_send_request(request).await;
         // With TLS 1.3 a client learns with its first answer that its certificate was refused.
-        let (head, body) = sent.map_err(|error| failed(&error))?.into_parts();
+        let answer = sent.map_err(|mut error| {
+            let was_sent = error.take_message().is_none();
+            failed(error.error(), was_sent)
+        })?;
+        let (head, body) = answer.into_parts();
         let body =
-            Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| failed(&error))?;
+            Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| failed(&error, true))?;
         Ok((head.status, body.to_bytes()))
+    }
+}
+
+/// So many connections, made when they are needed, for requests that must not wait for each other
+/// nor arrive twice.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    endpoint: Endpoint,
+    credentials: Arc<Credentials>,
+    slots: Semaphore,
+    /// With the time of the last answer.
+    idle: Mutex<Vec<(Channel, Instant)>>,
+}
+
+impl Pool {
+    pub(crate) fn new(endpoint: Endpoint, credentials: Arc<Credentials>) -> Self {
+        let slots = Semaphore::new(POOL_CONNECTIONS);
+        Self { endpoint, credentials, slots, idle: Mutex::default() }
+    }
+
+    /// As [`Channel::post_once`]; the limit includes the wait for a connection.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Option<Bytes>, CallError> {
+        let end = Instant::now() + limit;
+        let slot = tokio::time::timeout_at(end, self.slots.acquire()).await;
+        let _slot = slot.map_err(|_| CallError::Unavailable("too many calls".to_owned()))?;
+        let channel = self.take();
+        let limit = end.saturating_duration_since(Instant::now());
+        let answer = channel.post_once(path, body, limit).await;
+        self.idle().push((channel, Instant::now()));
+        answer
+    }
+
+    fn take(&self) -> Channel {
+        let mut idle = self.idle();
+        // The last one that was used first, so that others grow old.
+        idle.retain(|(_, since)| since.elapsed() < IDLE_LIMIT);
+        let known = idle.pop();
+        drop(idle);
+        let new = || Channel::new(self.endpoint.clone(), Arc::clone(&self.credentials));
+        known.map_or_else(new, |(channel, _)| channel)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<(Channel, Instant)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod admission;
 mod calls;
+mod task_calls;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,12 +18,14 @@ use node_proto::{ControlPlane, LogSink};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use state::State;
+use tokio::sync::Semaphore;
 
 use crate::authority::NodeAuthority;
 use crate::certificate::CertifiedNode;
 use crate::messages::{LARGE_BODY, Refusal, SMALL_BODY, path};
 use crate::record::{NodeAudit, NodeEvent, NodeEventKind};
 use crate::sessions::Sessions;
+use crate::task_call::TaskCalls;
 use crate::throttle::Throttle;
 
 /// How long a body may take to arrive.
@@ -37,6 +40,9 @@ pub(crate) struct Shared {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) control_plane: Arc<dyn ControlPlane>,
     pub(crate) logs: Arc<dyn LogSink>,
+    pub(crate) task_calls: Arc<dyn TaskCalls>,
+    /// Room for long bodies of tasks' calls.
+    pub(crate) large_calls: Semaphore,
     pub(crate) audit: Arc<dyn NodeAudit>,
     pub(crate) sessions: Arc<Sessions>,
     /// Failed joins.
@@ -123,6 +129,9 @@ async fn answer(shared: &Shared, peer: &Peer, path: &str, request: Request<Incom
     let identity = authorize(shared, peer.address, certified).await?;
     let caller = Caller { peer, identity: &identity };
     shared.sessions.heard(&identity.instance_id);
+    if path == path::TASK_CALL {
+        return task_calls::answer(shared, &caller, request).await;
+    }
     let limit = match path {
         path::REPORT | path::LOG_APPEND => LARGE_BODY,
         _ => SMALL_BODY,

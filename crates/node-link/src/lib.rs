@@ -36,6 +36,8 @@ mod private_file;
 mod record;
 mod remote;
 mod sessions;
+mod task_call;
+mod task_link;
 mod throttle;
 
 pub use authority::{AuthorityError, NodeAuthority};
@@ -45,6 +47,8 @@ pub use listener::{ListenerDependencies, ListenerError, NodeListener};
 pub use membership::{Membership, MembershipError};
 pub use record::{NodeAudit, NodeEvent, NodeEventKind};
 pub use remote::RemoteControlPlane;
+pub use task_call::{TaskCall, TaskCalls};
+pub use task_link::TaskLinkListener;
 
 #[cfg(test)]
 mod tests;

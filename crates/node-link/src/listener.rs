@@ -21,11 +21,13 @@ use tokio_rustls::TlsAcceptor;
 use crate::authority::{AuthorityError, NodeAuthority};
 use crate::certificate::CertifiedNode;
 use crate::handle::{self, Peer, Shared};
+use crate::messages::MAX_LARGE_CALLS;
 use crate::record::NodeAudit;
 use crate::sessions::Sessions;
+use crate::task_call::TaskCalls;
 use crate::throttle::Throttle;
 
-/// Connections at the same time: a node has three.
+/// Connections at the same time: a node has three, and up to 16 for calls of its tasks.
 const MAX_CONNECTIONS: usize = 4096;
 /// How long a handshake may take, and a client without a certificate stay.
 const STRANGER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,6 +55,8 @@ pub struct ListenerDependencies {
     pub control_plane: Arc<dyn ControlPlane>,
     /// Where containers' output goes.
     pub logs: Arc<dyn LogSink>,
+    /// Who answers the API calls of nodes' tasks.
+    pub task_calls: Arc<dyn TaskCalls>,
     /// Where joins and refusals go on record.
     pub audit: Arc<dyn NodeAudit>,
 }
@@ -94,7 +98,8 @@ impl NodeListener {
         authority: NodeAuthority,
         dependencies: ListenerDependencies,
     ) -> Result<Self, ListenerError> {
-        let ListenerDependencies { state, clock, ids, control_plane, logs, audit } = dependencies;
+        let ListenerDependencies { state, clock, ids, control_plane, logs, task_calls, audit } =
+            dependencies;
         let tls = authority.server_config(ids.as_ref(), clock.now());
         let tls = Arc::new(tls.map_err(ListenerError::Authority)?);
         let failed = |source| ListenerError::Listen { address: listen, source };
@@ -109,6 +114,8 @@ impl NodeListener {
             ids,
             control_plane,
             logs,
+            task_calls,
+            large_calls: Semaphore::new(MAX_LARGE_CALLS),
             audit,
             sessions,
             throttle,

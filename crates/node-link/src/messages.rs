@@ -19,6 +19,7 @@ pub(crate) mod path {
     pub(crate) const TAGS: &str = "/v1/tags";
     pub(crate) const LOG_POSITION: &str = "/v1/log-position";
     pub(crate) const LOG_APPEND: &str = "/v1/log-append";
+    pub(crate) const TASK_CALL: &str = "/v1/task-call";
 }
 
 /// How long a poll for the desired set waits for news.
@@ -29,6 +30,16 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const SMALL_BODY: usize = 64 << 10;
 /// Bodies of reports and of batches of log lines, in bytes.
 pub(crate) const LARGE_BODY: usize = 4 << 20;
+/// Bodies of tasks' API calls, in bytes, as at the APIs' own endpoint.
+pub(crate) const MAX_CALL_BODY: usize = 10 << 20;
+/// The line before the body of a task's API call or of its answer, in bytes.
+pub(crate) const MAX_CALL_HEAD: usize = 256 << 10;
+/// Headers of a task's API call, as at the APIs' own endpoint.
+pub(crate) const MAX_CALL_HEADERS: usize = 100;
+/// Bodies of calls longer than [`SMALL_BODY`] at the same time, on a node and in all.
+pub(crate) const MAX_LARGE_CALLS: usize = 16;
+/// How long a task's API call may take between node and control plane.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Answers, in bytes: the largest is a desired set of many tasks.
 pub(crate) const MAX_ANSWER: usize = 64 << 20;
 /// Entries of a list in one request.

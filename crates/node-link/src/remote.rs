@@ -18,10 +18,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::backoff::Backoff;
-use crate::channel::{CallError, Channel, Credentials, Endpoint};
+use crate::channel::{CallError, Channel, Credentials, Endpoint, Pool};
 use crate::frames;
 use crate::membership::{Membership, MembershipError};
-use crate::messages::{LogHead, POLL, PollRequest, REQUEST_TIMEOUT, RegisterAnswer, path};
+use crate::messages::{
+    CALL_TIMEOUT, LogHead, POLL, PollRequest, REQUEST_TIMEOUT, RegisterAnswer, path,
+};
 
 /// How often it is looked whether the certificate is half over.
 const RENEWAL_LOOK: Duration = Duration::from_secs(60);
@@ -43,6 +45,8 @@ struct Inner {
     polls: Channel,
     calls: Channel,
     logs: Channel,
+    /// For calls that tasks make.
+    task_calls: Pool,
     /// Why the control plane will not have this node any more.
     ended: watch::Sender<Option<String>>,
 }
@@ -61,9 +65,11 @@ impl RemoteControlPlane {
         let credentials = Arc::new(Credentials::new(membership.client_config()?));
         let channel = || Channel::new(endpoint.clone(), Arc::clone(&credentials));
         let (polls, calls, logs) = (channel(), channel(), channel());
+        let task_calls = Pool::new(endpoint.clone(), Arc::clone(&credentials));
         let ended = watch::Sender::new(None);
         let inner =
-            Arc::new(Inner { endpoint, credentials, clock, ids, polls, calls, logs, ended });
+            Inner { endpoint, credentials, clock, ids, polls, calls, logs, task_calls, ended };
+        let inner = Arc::new(inner);
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&inner).renew(membership));
         Ok(Self { inner, tasks: Mutex::new(tasks) })
@@ -77,6 +83,12 @@ impl RemoteControlPlane {
             Ok(reason) => reason.clone().unwrap_or_default(),
             Err(_) => String::new(),
         }
+    }
+
+    /// Brings a call of a task to the control plane, once.
+    pub(crate) async fn task_call(&self, body: Bytes) -> Result<Bytes, CallError> {
+        let answer = self.inner.task_calls.post(path::TASK_CALL, body, CALL_TIMEOUT).await?;
+        answer.ok_or_else(|| CallError::Unavailable("the control plane is ending".to_owned()))
     }
 
     /// Registers, as often as it takes, and follows the desired set from then on.

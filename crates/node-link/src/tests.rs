@@ -22,6 +22,7 @@ use crate::messages::path;
 use crate::*;
 
 mod domain_records;
+mod task_link;
 
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -34,6 +35,7 @@ struct Behind {
     reports: Mutex<Vec<TaskReport>>,
     lines: Mutex<Vec<(LogSource, String)>>,
     events: Mutex<Vec<NodeEvent>>,
+    calls: Mutex<Vec<TaskCall>>,
 }
 
 impl ControlPlane for Behind {
@@ -129,6 +131,7 @@ impl World {
             reports: Mutex::default(),
             lines: Mutex::default(),
             events: Mutex::default(),
+            calls: Mutex::default(),
         });
         let dependencies = ListenerDependencies {
             state: Arc::clone(&state),
@@ -136,6 +139,7 @@ impl World {
             ids: Arc::clone(&ids),
             control_plane: Arc::clone(&behind) as Arc<dyn ControlPlane>,
             logs: Arc::clone(&behind) as Arc<dyn LogSink>,
+            task_calls: Arc::clone(&behind) as Arc<dyn TaskCalls>,
             audit: Arc::clone(&behind) as Arc<dyn NodeAudit>,
         };
         let any = "127.0.0.1:0".parse().unwrap();
@@ -347,6 +351,7 @@ async fn without_a_certificate_there_is_joining_and_nothing_else() {
         path::TAGS,
         path::LOG_POSITION,
         path::LOG_APPEND,
+        path::TASK_CALL,
         "/",
         "/v1/join/",
         "/metrics",

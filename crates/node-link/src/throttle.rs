@@ -78,6 +78,16 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_is_put_back_or_forward_locks_nobody_out_for_longer() {
+        let (throttle, begin) = (Throttle::default(), Timestamp::from_epoch_ms(1_000_000_000));
+        let address = "192.0.2.1".parse().unwrap();
+        (0..MAX_FAILURES).for_each(|_| throttle.failed(address, begin));
+        assert!(!throttle.allows(address, begin));
+        assert!(throttle.allows(address, begin.plus_seconds(-3600)));
+        assert!(throttle.allows(address, begin.plus_seconds(3600)));
+    }
+
+    #[test]
     fn many_addresses_take_no_more_room_than_is_stated() {
         let (throttle, now) = (Throttle::default(), Timestamp::from_epoch_ms(0));
         for address in 0..5000_u32 {

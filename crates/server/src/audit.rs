@@ -17,6 +17,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Findings that wait to be kept. More at a time are logged only.
 const MAX_WAITING: usize = 1000;
+/// Findings that are kept. A new one beyond that takes the place of one that is archived, or else of
+/// the one that was not seen for longest: the audit log has them all.
+const MAX_KEPT: usize = 10_000;
 /// How often a finding that goes on is renewed, in milliseconds.
 const RENEWAL_MS: i64 = 60_000;
 /// How often a conflicting change of a finding is tried again.
@@ -145,8 +148,19 @@ pub(crate) async fn keep(state: Arc<State>, mut findings: Receiver<Finding>) {
 async fn keep_one(state: &State, finding: &Finding) -> Result<(), StateError> {
     let mut attempt = 1_usize;
     loop {
-        let row = state.view().identities().finding(&finding.id).cloned();
+        let (row, superfluous) = {
+            let view = state.view();
+            let identities = view.identities();
+            let row = identities.finding(&finding.id).cloned();
+            let is_full = row.is_none() && identities.findings().count() >= MAX_KEPT;
+            let oldest =
+                || identities.findings().min_by_key(|row| (!row.archived, row.last_seen_at));
+            (row, is_full.then(oldest).flatten().cloned())
+        };
         let mut change = Change::new();
+        if let Some(superfluous) = &superfluous {
+            change.delete(superfluous);
+        }
         match &row {
             Some(row) => {
                 let known = row.value.as_ref();
@@ -166,5 +180,51 @@ async fn keep_one(state: &State, finding: &Finding) -> Result<(), StateError> {
             Ok(_) => return Ok(()),
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::Timestamp;
+    use store_redb::{Options, RedbStore};
+
+    use super::*;
+
+    fn finding(number: usize) -> Finding {
+        let seen_at = Timestamp::from_epoch_ms(i64::try_from(number).unwrap());
+        Finding {
+            id: format!("{number:05}"),
+            rule: "DET-004".to_owned(),
+            severity: "HIGH".to_owned(),
+            title: String::new(),
+            resource: String::new(),
+            principal: None,
+            evidence: std::collections::BTreeMap::new(),
+            first_seen_at: seen_at,
+            last_seen_at: seen_at,
+            archived: number == 7,
+        }
+    }
+
+    #[tokio::test]
+    async fn findings_take_no_more_room_than_is_stated() {
+        let root = tempfile::tempdir().unwrap();
+        let store = RedbStore::open(&root.path().join("store"), Options::default()).unwrap();
+        let (state, follower) = State::open(Arc::new(store)).await.unwrap();
+        tokio::spawn(follower.run());
+        for first in (0..MAX_KEPT).step_by(50) {
+            let mut change = Change::new();
+            (first..first + 50).for_each(|number| change.create(&finding(number)));
+            state.commit(change).await.unwrap();
+        }
+        for new in [MAX_KEPT, MAX_KEPT + 1] {
+            keep_one(&state, &finding(new)).await.unwrap();
+        }
+        let view = state.view();
+        let is_there = |number| view.identities().finding(&format!("{number:05}")).is_some();
+        assert_eq!(view.identities().findings().count(), MAX_KEPT);
+        assert!(!is_there(7), "the archived one goes first");
+        assert!(!is_there(0) && is_there(1), "then the oldest");
+        assert!(is_there(MAX_KEPT) && is_there(MAX_KEPT + 1));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::{Clock, IdSource};
 use images::ImageStore;
 use network::{HostNetwork, HostNetworkConfig, TaskLinks};
-use node::{Node, NodeConfig, NodeDependencies, TaskListener};
+use node::{Node, NodeConfig, NodeDependencies, NodeError, TaskListener};
 use node_proto::{ControlPlane, LogSink};
 use runtime_oci::{OciRuntime, RuntimeConfig};
 
@@ -22,6 +22,15 @@ pub(crate) struct Machine<'a> {
     pub(crate) ids: &'a Arc<dyn IdSource>,
     /// Where containers' output goes.
     pub(crate) logs: Arc<dyn LogSink>,
+}
+
+/// The id of the container instance that this machine is; made at the first start.
+pub(crate) fn instance_id(
+    directory: &StateDirectory,
+    ids: &dyn IdSource,
+) -> Result<Arc<str>, StartError> {
+    let id = node::instance_id(&directory.path().join("node"), ids);
+    id.map(Into::into).map_err(|error| StartError::Node(NodeError::Identity(error)))
 }
 
 /// Opens the drivers, finds the containers of an earlier program, and joins.

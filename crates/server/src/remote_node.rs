@@ -1,12 +1,12 @@
 //! A machine that runs tasks for a control plane elsewhere.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base::{Clock, IdSource};
 use images::{ImageStore, UnpackHelper};
 use node::Node;
-use node_link::{Endpoint, Membership, RemoteControlPlane, join};
+use node_link::{Endpoint, Membership, RemoteControlPlane, TaskLinkListener, join};
 use node_proto::{ControlPlane, JoinTokenText, LogSink};
 
 use crate::config::NodeSettings;
@@ -37,6 +37,7 @@ pub struct RemoteNodeConfig {
 pub struct RemoteNode {
     node: Node,
     remote: Arc<RemoteControlPlane>,
+    task_link: TaskLinkListener,
     instance_id: String,
     // Held while the node runs.
     _directory: StateDirectory,
@@ -58,8 +59,7 @@ impl RemoteNode {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let images = ImageStore::open(&directory.path().join("images"), unpack_helper);
         let images = Arc::new(images.map_err(StartError::Images)?);
-        let membership =
-            membership(directory.path(), &endpoint, token, clock.as_ref(), &ids).await?;
+        let membership = membership(&directory, &endpoint, token, clock.as_ref(), &ids).await?;
         settings.cluster = membership.cluster().to_owned();
         let instance_id = membership.instance_id().to_owned();
         let remote =
@@ -68,12 +68,14 @@ impl RemoteNode {
         let control_plane = Arc::clone(&remote) as Arc<dyn ControlPlane>;
         let logs = Arc::clone(&remote) as Arc<dyn LogSink>;
         let machine = Machine { directory: &directory, clock: &clock, ids: &ids, logs };
-        // Nothing here is open to tasks but what the node itself answers them.
-        let (own_ports, api_link_port) = (Vec::new(), None);
+        let task_link = TaskLinkListener::bind(settings.task_subnet).await;
+        let task_link = task_link.map_err(StartError::TaskListener)?;
+        // Nothing else here is open to tasks but what the node itself answers them.
+        let (own_ports, api_link_port) = (Vec::new(), Some(task_link.port()));
         let node =
             local_node::start(&settings, machine, control_plane, images, own_ports, api_link_port)
                 .await?;
-        Ok(Self { node, remote, instance_id, _directory: directory })
+        Ok(Self { node, remote, task_link, instance_id, _directory: directory })
     }
 
     /// The id of the container instance.
@@ -87,16 +89,19 @@ impl RemoteNode {
     /// [`RunError`] when the control plane will not have the node any more, or the agent ended by
     /// itself.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { node, remote, _directory, .. } = self;
+        let Self { node, remote, task_link, _directory, .. } = self;
         let mut told = false;
         let mut refused = None;
-        node.run(async {
+        let running = node.run(async {
             tokio::select! {
                 () = shutdown => told = true,
                 reason = remote.ended() => refused = Some(reason),
             }
-        })
-        .await;
+        });
+        tokio::select! {
+            () = running => {}
+            () = task_link.serve(Arc::clone(&remote)) => {}
+        }
         match (told, refused) {
             (_, Some(reason)) => Err(RunError::NodeRefused { reason }),
             (true, None) => Ok(()),
@@ -107,22 +112,21 @@ impl RemoteNode {
 
 /// This machine's identity: what it has kept, or what it joins with now.
 async fn membership(
-    directory: &Path,
+    directory: &StateDirectory,
     endpoint: &Endpoint,
     token: Option<JoinTokenText>,
     clock: &dyn Clock,
     ids: &Arc<dyn IdSource>,
 ) -> Result<Membership, StartError> {
-    let own = directory.join("tls");
+    let own = directory.path().join("tls");
     let known = Membership::open(&own).map_err(StartError::Membership)?;
     if let Some(known) = known.filter(|known| !known.is_over(clock.now())) {
         return Ok(known);
     }
     let token = token.ok_or(StartError::NoJoinToken)?;
-    let instance_id = node::instance_id(&directory.join("node"), ids.as_ref())
-        .map_err(|error| StartError::Node(node::NodeError::Identity(error)))?;
+    let instance_id = local_node::instance_id(directory, ids.as_ref())?;
     let joined = join(endpoint, &token, &instance_id, &own, Arc::clone(ids)).await;
     let joined = joined.map_err(StartError::Join)?;
-    tracing::info!(instance_id, cluster = joined.cluster(), "joined");
+    tracing::info!(instance_id = joined.instance_id(), cluster = joined.cluster(), "joined");
     Ok(joined)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ::audit::AuditRecorder;
 use base::{Clock, IdSource, Scope};
 use controllers::{Janitor, NodeLink, ServiceController};
-use gateway::{Config, Dependencies, Gateway, Limits, ServerTls, TaskLink};
+use gateway::{Config, Dependencies, Gateway, Limits, RelayedCalls, ServerTls, TaskLink};
 use images::ImageStore;
 use logstore::LogStore;
 use node_link::{NodeAuthority, NodeListener};
@@ -27,6 +27,7 @@ use crate::identities::Identities;
 use crate::local_logs::LocalLogs;
 use crate::local_node::Machine;
 use crate::machine::{OsEntropy, SystemClock};
+use crate::node_listener::Behind;
 use crate::root_key::RootKey;
 use crate::services::{Shared, services};
 use crate::state_directory::StateDirectory;
@@ -129,8 +130,13 @@ impl Server {
 
         let phase = watch::Sender::new(Phase::Serving);
         let mut orderly = Supervisor::default();
-        let nodes =
-            Nodes { link, authority: node_authority, api_port: address.port(), api_link_port };
+        let nodes = Nodes {
+            link,
+            task_calls: gateway.relayed_calls(),
+            authority: node_authority,
+            api_port: address.port(),
+            api_link_port,
+        };
         let node_address = nodes.start(&config, &common, &state, &phase, &mut orderly).await?;
         let told = reached(&phase, Phase::Closing);
         orderly.spawn("gateway", gateway.serve(told));
@@ -208,6 +214,7 @@ impl Server {
 /// What the nodes of this machine and of others are started with.
 struct Nodes {
     link: Arc<NodeLink>,
+    task_calls: RelayedCalls,
     authority: Option<NodeAuthority>,
     api_port: u16,
     api_link_port: Option<u16>,
@@ -224,10 +231,11 @@ impl Nodes {
         phase: &watch::Sender<Phase>,
         orderly: &mut Supervisor,
     ) -> Result<Option<SocketAddr>, StartError> {
-        let Self { link, authority, api_port, api_link_port } = self;
+        let Self { link, task_calls, authority, api_port, api_link_port } = self;
         let link: Arc<dyn ControlPlane> = link;
         let logs: Arc<dyn LogSink> = Arc::new(LocalLogs::new(Arc::clone(&common.logs)));
-        let behind = (Arc::clone(&link), Arc::clone(&logs));
+        let behind =
+            Behind { control_plane: Arc::clone(&link), logs: Arc::clone(&logs), task_calls };
         let listener = node_listener::bind(config, authority, common, state, behind).await?;
         let address = listener.as_ref().map(NodeListener::address);
         if let Some(listener) = listener {
@@ -338,15 +346,20 @@ async fn gateway(
         ids: Arc::clone(&common.ids),
         registry: Arc::new(Registry::default().into()),
     };
+    let task_link = match &config.node {
+        Some(node) => Some(TaskLink {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            subnet: node.task_subnet,
+            container_instance: local_node::instance_id(&common.directory, common.ids.as_ref())?,
+        }),
+        None => None,
+    };
     let config = Config {
         listen: config.listen,
         region: config.scope.region.clone(),
         limits: Limits::default(),
         tls,
-        task_link: config.node.as_ref().map(|node| TaskLink {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            subnet: node.task_subnet,
-        }),
+        task_link,
     };
     Gateway::bind(config, dependencies).await.map_err(StartError::Gateway)
 }

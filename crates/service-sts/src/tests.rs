@@ -92,3 +92,15 @@ async fn what_a_provider_may_not_publish_is_not_believed() {
         assert!(matches!(error, KeysError::Content { .. }), "{discovery}: {error}");
     }
 }
+
+#[test]
+fn a_code_of_a_second_factor_goes_on_no_record() {
+    let code = Some("123456".to_owned());
+    let role = api_sts::types::AssumeRoleRequest { token_code: code.clone(), ..Default::default() };
+    let token = api_sts::types::GetSessionTokenRequest { token_code: code, ..Default::default() };
+    for recorded in [wire::record(&role, 1000), wire::record(&token, 1000)] {
+        let wire::Recorded::Json(text) = recorded else { panic!("{recorded:?}") };
+        assert!(text.contains(wire::HIDDEN) && !text.contains("123456"), "{text}");
+    }
+    assert!(!format!("{role:?} {token:?}").contains("123456"));
+}

@@ -53,7 +53,7 @@ mod sessions {
             access_key_id: element(&answer, "AccessKeyId"),
             session_token: Some(element(&answer, "SessionToken")),
             source_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            door: Door::Endpoint,
+            door: &Door::Endpoint,
             now: world.clock().now(),
         };
         let found = world.directory().find(&claim).unwrap();

@@ -430,7 +430,8 @@ async fn tasks_have_a_door_of_their_own_and_nobody_else_comes_through_it() {
     let task_link = |listen: &str| {
         // 127.0.0.1 is the host in this subnet; everything after it is a task.
         let subnet = "127.0.0.0/8".parse().unwrap();
-        Some(TaskLink { listen: listen.parse().unwrap(), subnet })
+        let container_instance = "own".into();
+        Some(TaskLink { listen: listen.parse().unwrap(), subnet, container_instance })
     };
     let config = |listen| Config {
         listen: "127.0.0.1:0".parse().unwrap(),
@@ -475,4 +476,38 @@ async fn tasks_have_a_door_of_their_own_and_nobody_else_comes_through_it() {
     page.read_to_string(&mut answer).await.unwrap();
     assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
     serving.abort();
+}
+
+#[tokio::test]
+async fn a_call_that_a_node_brings_is_answered_as_at_the_tasks_door_until_the_gateway_ends() {
+    let (dependencies, records, _) = dependencies();
+    let config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        region: "us-east-1".parse().unwrap(),
+        limits: Limits { max_body_bytes: 100, ..Limits::default() },
+        tls: None,
+        task_link: None,
+    };
+    let gateway = Gateway::bind(config, dependencies).await.unwrap();
+    let calls = gateway.relayed_calls();
+    let task = "198.51.100.7".parse().unwrap();
+    let status = async |request: Request| {
+        let answer = calls.answer("instance", task, request.relayed()).await;
+        answer.map(|answer| answer.status().as_u16())
+    };
+    assert_eq!(status(Request::json("Echo", "{}")).await, Some(200));
+    assert_eq!(status(Request::json("Echo", "{}").secret("wrong")).await, Some(403));
+    let long = format!(r#"{{"Word": "{}"}}"#, "x".repeat(100));
+    assert_eq!(status(Request::json("Echo", &long)).await, Some(413));
+    let mut page = http::Request::new(bytes::Bytes::new());
+    *page.uri_mut() = "/metrics".parse().unwrap();
+    let page = calls.answer("instance", "127.0.0.1".parse().unwrap(), page).await.unwrap();
+    assert_ne!(page.status(), 200, "the operator's pages are not for tasks");
+    {
+        let calls = records.calls.lock().unwrap();
+        let from = (calls[0].source_vpce, calls[0].source_ip, calls[0].secure_transport);
+        assert_eq!(from, (Some("vpce-task-link"), task, false));
+    }
+    gateway.serve(std::future::ready(())).await;
+    assert_eq!(status(Request::json("Echo", "{}")).await, None);
 }

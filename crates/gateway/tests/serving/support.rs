@@ -417,6 +417,21 @@ impl Request {
         self.send_over(&mut stream, address).await
     }
 
+    /// The request as a node brings it, and not over a connection.
+    pub(crate) fn relayed(&self) -> http::Request<bytes::Bytes> {
+        let head = self.head("169.254.170.3:80".parse().unwrap());
+        let mut lines = head.lines();
+        let first: Vec<&str> = lines.next().unwrap().split(' ').collect();
+        let mut request = http::Request::new(bytes::Bytes::from(self.body.clone()));
+        *request.method_mut() = first[0].parse().unwrap();
+        *request.uri_mut() = first[1].parse().unwrap();
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            let value = HeaderValue::try_from(value).unwrap();
+            request.headers_mut().append(HeaderName::try_from(name).unwrap(), value);
+        }
+        request
+    }
+
     /// Writes the whole request, then reads the whole reply.
     pub(crate) async fn send_over<S: AsyncRead + AsyncWrite + Unpin>(
         &self,

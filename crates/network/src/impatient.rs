@@ -10,7 +10,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 /// Fails a write that has waited for `limit`. Reads have limits of their own.
-pub(crate) struct Impatient<S> {
+#[derive(Debug)]
+pub struct Impatient<S> {
     stream: S,
     limit: Duration,
     /// Runs while a write waits.
@@ -18,7 +19,8 @@ pub(crate) struct Impatient<S> {
 }
 
 impl<S> Impatient<S> {
-    pub(crate) const fn new(stream: S, limit: Duration) -> Self {
+    /// A write to `stream` fails when the peer has accepted nothing for `limit`.
+    pub const fn new(stream: S, limit: Duration) -> Self {
         Self { stream, limit, waiting: None }
     }
 
