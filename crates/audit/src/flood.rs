@@ -13,6 +13,8 @@ const MAX_PER_MINUTE: u64 = 1000;
 /// Addresses that are told apart, each minute.
 const MAX_ADDRESSES: usize = 10_000;
 const MINUTE_MS: i64 = 60_000;
+/// All the others together.
+const OTHERS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// Counts refused calls.
 #[derive(Debug, Default)]
@@ -23,8 +25,10 @@ struct Minute {
     began_ms: i64,
     recorded: u64,
     seen: BTreeMap<IpAddr, u64>,
-    /// Those that got no record of their own.
+    /// Those of this minute that got no record of their own.
     counted: BTreeMap<IpAddr, u64>,
+    /// Those of minutes that have passed.
+    passed: BTreeMap<IpAddr, u64>,
 }
 
 /// The network that one client has to itself.
@@ -45,8 +49,7 @@ impl Flood {
         minute.turn(now);
         let mut network = network(address);
         if minute.seen.len() >= MAX_ADDRESSES && !minute.seen.contains_key(&network) {
-            // All the others together.
-            network = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+            network = OTHERS;
         }
         let seen = minute.seen.entry(network).or_default();
         *seen = seen.saturating_add(1);
@@ -54,37 +57,90 @@ impl Flood {
             minute.recorded = minute.recorded.saturating_add(1);
             return true;
         }
-        minute.count(network, 1);
+        count(&mut minute.counted, network, 1);
         false
     }
 
     /// Takes what was counted in minutes that have passed; with `all`, also in this one.
     pub(crate) fn take(&self, now: Timestamp, all: bool) -> BTreeMap<IpAddr, u64> {
         let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if minute.turn(now) || all { std::mem::take(&mut minute.counted) } else { BTreeMap::new() }
+        minute.turn(now);
+        if all {
+            minute.pass();
+        }
+        std::mem::take(&mut minute.passed)
     }
 
     /// Gives back what could not be recorded.
-    pub(crate) fn give_back(&self, address: IpAddr, count: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).count(address, count);
+    pub(crate) fn give_back(&self, address: IpAddr, calls: u64) {
+        let mut minute = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        count(&mut minute.passed, address, calls);
     }
 }
 
 impl Minute {
     /// Begins a new minute if this one has passed.
-    fn turn(&mut self, now: Timestamp) -> bool {
+    fn turn(&mut self, now: Timestamp) {
         let since = now.as_epoch_ms().saturating_sub(self.began_ms);
         if (0..MINUTE_MS).contains(&since) {
-            return false;
+            return;
         }
         self.began_ms = now.as_epoch_ms();
         self.recorded = 0;
         self.seen.clear();
-        true
+        self.pass();
     }
 
-    fn count(&mut self, address: IpAddr, count: u64) {
-        let counted = self.counted.entry(address).or_default();
-        *counted = counted.saturating_add(count);
+    fn pass(&mut self) {
+        for (address, calls) in std::mem::take(&mut self.counted) {
+            count(&mut self.passed, address, calls);
+        }
+    }
+}
+
+/// Counts calls of an address, as long as there is room to tell it apart.
+fn count(calls_of: &mut BTreeMap<IpAddr, u64>, address: IpAddr, calls: u64) {
+    let is_told_apart = calls_of.len() < MAX_ADDRESSES || calls_of.contains_key(&address);
+    let counted = calls_of.entry(if is_told_apart { address } else { OTHERS }).or_default();
+    *counted = counted.saturating_add(calls);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_epoch_ms(seconds * 1000)
+    }
+
+    #[test]
+    fn what_is_counted_is_told_each_minute_also_while_the_flood_goes_on() {
+        let flood = Flood::default();
+        let address: IpAddr = "192.0.2.1".parse().unwrap();
+        let mut told = Vec::new();
+        for second in 60..240 {
+            // It is a call that finds that the minute has passed, not who asks for the counts.
+            let admitted = (0..10).filter(|_| flood.admits(address, at(second))).count();
+            assert_eq!(admitted, if second % 60 < 10 { 10 } else { 0 }, "second {second}");
+            told.extend(flood.take(at(second), false).into_iter().map(|told| (second, told)));
+        }
+        assert_eq!(told, [(120, (address, 500)), (180, (address, 500))]);
+        assert_eq!(flood.take(at(239), true), BTreeMap::from([(address, 500)]));
+        flood.give_back(address, 7);
+        assert_eq!(flood.take(at(239), false), BTreeMap::from([(address, 7)]));
+    }
+
+    #[test]
+    fn many_addresses_take_no_more_room_than_is_stated() {
+        let flood = Flood::default();
+        for minute in 1..4_u32 {
+            for number in 0..12_000 {
+                let address = Ipv4Addr::from(0x0a00_0000 + minute * 20_000 + number);
+                flood.admits(address.into(), at(i64::from(minute) * 60));
+            }
+        }
+        let told = flood.take(at(300), false);
+        assert!(told.len() <= MAX_ADDRESSES + 1, "{}", told.len());
+        assert_eq!(told.values().sum::<u64>(), 3 * (12_000 - MAX_PER_MINUTE));
     }
 }

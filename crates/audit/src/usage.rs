@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use base::{AccountId, Timestamp};
-use identity::{ActionUse, LastUse};
+use identity::{ActionUse, KeyKind, LastUse};
 use operation::CallRecord;
 use policy::PrincipalKind;
 use serde::Deserialize;
@@ -156,11 +156,17 @@ fn later(last: &mut LastUse, other: &LastUse) {
     }
 }
 
+/// Whether anybody can ask for the last use of this key: those of sessions come and go by the
+/// thousands, and would take the room of the others.
+fn is_lasting(access_key_id: &str) -> bool {
+    !access_key_id.is_empty() && !access_key_id.starts_with(KeyKind::Temporary.prefix())
+}
+
 impl Index {
     pub(crate) fn add(&mut self, uses: &Use) {
         if let Some(last) = self.keys.get_mut(&uses.access_key_id) {
             later(last, &uses.last);
-        } else if !uses.access_key_id.is_empty() && self.keys.len() < MAX_KEPT {
+        } else if is_lasting(&uses.access_key_id) && self.keys.len() < MAX_KEPT {
             self.keys.insert(uses.access_key_id.clone(), uses.last.clone());
         }
         if !self.principals.contains_key(&uses.arn) {

@@ -25,7 +25,9 @@ mod record;
 use base::AccountId;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use policy::{Access, Authorized, Caller, Decisions, Denied, authorize};
+use policy::{
+    Access, Authorized, Caller, Decided, Decision, Decisions, Denied, PolicyType, authorize,
+};
 use wire::{Api, ApiError, Operation, Protocol, Recorded, Response};
 
 pub use record::{
@@ -140,6 +142,28 @@ pub fn access_denied(api: &Api, denied: &Denied) -> ApiError {
     }
 }
 
+/// The denial of a call to a service whose resources are all of `account`, by somebody of another
+/// one; `None` for everybody of that account. Most accesses name the account in an ARN, and what has
+/// none, such as a list, is decided here.
+pub fn of_another_account(api: &'static Api, call: &Call, account: &AccountId) -> Option<Outcome> {
+    let principal = &call.caller.principal;
+    if principal.account == *account {
+        return None;
+    }
+    let access = Access::new(format!("{}:{}", api.signing_name, call.operation), "*");
+    let decision = Decision::NotAllowed(PolicyType::Resource);
+    let denied = Denied {
+        principal: principal.arn.clone(),
+        action: access.action.clone().into_owned(),
+        resource: access.resource.clone(),
+        decision: Box::new(decision.clone()),
+    };
+    let decisions = Decisions::from([Decided { access, decision }]);
+    let outcome = Outcome::failed(api, &access_denied(api, &denied), &call.caller.request_id);
+    let considered = Considered { request: Recorded::Absent, decisions };
+    Some(Outcome { considered, ..outcome })
+}
+
 /// Writes the outcome of `Op`, as an answer and for the record.
 pub fn answer<Op: Operation>(
     considered: Considered,
@@ -173,7 +197,9 @@ pub fn unhandled(api: &'static Api, call: &Call) -> Outcome {
     Outcome::failed(api, &error, &call.caller.request_id)
 }
 
-/// Makes a [`Service`] out of one module per operation; see the crate's documentation.
+/// Makes a [`Service`] out of one module per operation; see the crate's documentation. With `, of
+/// path` behind the API, everything is of the account that `path`, a function of the context, tells,
+/// and calls from other accounts are denied.
 ///
 /// The type gets `new(context)`, `context()` and a test that the operations named here are those
 /// of the [`Api`], no more and no fewer.
@@ -181,7 +207,7 @@ pub fn unhandled(api: &'static Api, call: &Call) -> Outcome {
 macro_rules! operations {
     (
         $(#[$meta:meta])*
-        $vis:vis struct $service:ident($context:ty) for $api:path {
+        $vis:vis struct $service:ident($context:ty) for $api:path $(, of $account:path)? {
             $($operation:path => $($module:ident)::+),+ $(,)?
         }
     ) => {
@@ -218,6 +244,11 @@ macro_rules! operations {
                 call: $crate::Call,
             ) -> $crate::export::BoxFuture<'_, $crate::Outcome> {
                 let context = &self.context;
+                $(if let Some(denial) =
+                    $crate::of_another_account(&$api, &call, $account(context))
+                {
+                    return ::std::boxed::Box::pin(::std::future::ready(denial));
+                })?
                 match call.operation {
                     $(<$operation as $crate::export::Operation>::NAME => {
                         ::std::boxed::Box::pin(async move {

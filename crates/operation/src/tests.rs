@@ -80,6 +80,40 @@ crate::operations! {
     }
 }
 
+mod closed {
+    use base::AccountId;
+
+    use super::{API, Break, Play, broken, play};
+
+    fn account(owner: &str) -> &AccountId {
+        static OWN: std::sync::OnceLock<AccountId> = std::sync::OnceLock::new();
+        OWN.get_or_init(|| owner.parse().unwrap())
+    }
+
+    crate::operations! {
+        /// As `Toys`, for callers of one account only.
+        pub(crate) struct OwnToys(String) for API, of account {
+            Play => play,
+            Break => broken,
+        }
+    }
+}
+
+#[test]
+fn what_is_of_one_account_is_denied_to_all_others() {
+    let service = closed::OwnToys::new("123456789012".to_owned());
+    assert_eq!(service.context(), "123456789012");
+    for (account, status) in [("123456789012", 200), ("999999999999", 400)] {
+        let region = "us-east-1".parse().unwrap();
+        let caller = Caller::root(account.parse().unwrap(), region, Timestamp::default());
+        let call = Call { operation: "Play", caller, body: Bytes::from_static(b"{}") };
+        let outcome = futures_util::future::FutureExt::now_or_never(service.call(call)).unwrap();
+        assert_eq!(outcome.response.status, status, "{account}");
+        let is_denied = outcome.considered.decisions.iter().any(|one| !one.decision.is_allowed());
+        assert_eq!(is_denied, status == 400, "{account}");
+    }
+}
+
 fn check(owner: &str, operation: &'static str, body: &'static str, status: u16, expected: &str) {
     let caller = Caller::root(
         "123456789012".parse().unwrap(),

@@ -94,6 +94,9 @@ impl<'a> Findings<'a> {
             _ if !self.allowed_by_service_control => {
                 Decision::NotAllowed(PolicyType::ServiceControl)
             }
+            PrincipalKind::Root | PrincipalKind::User { .. } if is_beyond_session(facts) => {
+                Decision::NotAllowed(PolicyType::Session)
+            }
             PrincipalKind::Root => root(facts),
             PrincipalKind::User { .. } | PrincipalKind::AssumedRole { .. } => self.weigh(facts),
         }
@@ -136,6 +139,23 @@ fn root(facts: &Facts<'_>) -> Decision {
     }
 }
 
+/// What a session of a user or root (`GetSessionToken`) is never for, whatever policies say: IAM
+/// without a second factor, and of STS anything but becoming a role.
+fn is_beyond_session(facts: &Facts<'_>) -> bool {
+    let session = &facts.caller.session;
+    let Some((service, name)) = facts.action_parts().filter(|_| session.issued_at.is_some()) else {
+        return false;
+    };
+    match service {
+        // Passing a role is part of a call to another service.
+        "iam" => session.mfa_at.is_none() && name != "passrole",
+        "sts" => {
+            !matches!(name, "assumerole" | "getcalleridentity" | "setsourceidentity" | "tagsession")
+        }
+        _ => false,
+    }
+}
+
 /// Whether the resource is in another account than the caller.
 fn is_elsewhere(facts: &Facts<'_>) -> bool {
     let own = facts.caller.principal.account.as_str();
@@ -147,12 +167,17 @@ fn is_elsewhere(facts: &Facts<'_>) -> bool {
 pub(crate) fn service_control_levels<'a>(facts: &Facts<'a>) -> &'a [Vec<NamedPolicy>] {
     let is_bound = match &facts.caller.principal.kind {
         PrincipalKind::Root | PrincipalKind::User { .. } => true,
-        PrincipalKind::AssumedRole { role_arn, .. } => {
-            !role_arn.contains(":role/aws-service-role/")
-        }
+        PrincipalKind::AssumedRole { role_arn, .. } => !is_service_linked(role_arn),
         PrincipalKind::Service { .. } | PrincipalKind::Anonymous => false,
     };
     if is_bound { &facts.caller.permissions.service_control } else { &[] }
+}
+
+/// Whether the role is one that a service has. Only the beginning of its path tells: a path may hold
+/// colons, and so look like an ARN within the ARN.
+fn is_service_linked(role_arn: &str) -> bool {
+    let resource = role_arn.splitn(6, ':').nth(5);
+    resource.is_some_and(|resource| resource.starts_with("role/aws-service-role/"))
 }
 
 /// Whether each level of service control policies allows.

@@ -76,7 +76,10 @@ impl Templates {
 
 async fn make_file_system(image: &Path) -> Result<(), String> {
     for program in MKFS_PROGRAMS {
+        // The environment of this program may hold secrets.
         let run = Command::new(program)
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .args(MKFS_ARGUMENTS)
             .arg(image)
             .stdin(Stdio::null())

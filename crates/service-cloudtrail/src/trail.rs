@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use api_cloudtrail::types::{EventSelector, ReadWriteType, Tag};
 use api_cloudtrail::{errors, types};
+use base::AccountId;
 use iam::{Tags, Trail};
-use policy::Caller;
+use policy::{Access, Caller};
 use wire::ApiError;
 
 use crate::CloudTrailContext;
@@ -110,14 +111,34 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<(), ApiError> {
     Err(errors::INVALID_S3_PREFIX_EXCEPTION.error("S3 prefix is not valid."))
 }
 
-/// The name of the log group in its ARN.
+/// `iam:PassRole` of the role that events are to be written to a log group with.
+pub(crate) fn pass_role(role: Option<&str>) -> Option<Access> {
+    let role = role.filter(|role| !role.is_empty())?;
+    let access = Access::new("iam:PassRole", role);
+    Some(access.with_key("iam:PassedToService", "cloudtrail.amazonaws.com"))
+}
+
+/// Checks the ARN of the role that events are to be written to a log group with.
+pub(crate) fn check_role(account: &AccountId, role: &str) -> Result<(), ApiError> {
+    let name = role.strip_prefix(&format!("arn:aws:iam::{account}:role/"));
+    if name.is_some_and(|name| !name.is_empty() && role.len() <= 2048) {
+        return Ok(());
+    }
+    Err(errors::INVALID_CLOUD_WATCH_LOGS_ROLE_ARN_EXCEPTION
+        .error("The CloudWatch Logs role ARN is not that of a role of the trail's account."))
+}
+
+/// The name of the log group in its ARN, which a trail of `account` is to write to. Log groups are
+/// of the server's own account, and no trail writes to those of another account than its own.
 pub(crate) fn log_group(
     ctx: &CloudTrailContext,
+    account: &AccountId,
     arn: &str,
     role: Option<&str>,
 ) -> Result<String, ApiError> {
     let start = ctx.scope.arn("logs", "log-group:");
-    let name = arn.strip_prefix(&start).map(|name| name.strip_suffix(":*").unwrap_or(name));
+    let name = arn.strip_prefix(&start).filter(|_| *account == ctx.scope.account);
+    let name = name.map(|name| name.strip_suffix(":*").unwrap_or(name));
     let Some(name) = name.filter(|name| !name.is_empty() && name.len() <= 512) else {
         return Err(errors::INVALID_CLOUD_WATCH_LOGS_LOG_GROUP_ARN_EXCEPTION
             .error("The CloudWatch Logs log group ARN is not valid."));

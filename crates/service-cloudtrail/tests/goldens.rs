@@ -96,6 +96,43 @@ mod cases {
         }
     }
 
+    /// Makes a trail that writes to the log group `/audit` of the server's account with `role`;
+    /// returns the code of the error.
+    async fn make_trail(account: &str, role: &str, statements: &[&str]) -> Option<String> {
+        let world = World::new().await;
+        let request = serde_json::json!({"Name": "all", "S3BucketName": "copies",
+            "CloudWatchLogsRoleArn": role, "CloudWatchLogsLogGroupArn":
+            "arn:aws:logs:us-east-1:123456789012:log-group:/audit:*"});
+        let caller = if statements.is_empty() {
+            let region = goldens::scope().region;
+            policy::Caller::root(account.parse().unwrap(), region, goldens::START)
+        } else {
+            let statements: Vec<Value> = statements.iter().map(|action| {
+                serde_json::json!({"Effect": "Allow", "Action": action, "Resource": "*"})
+            }).collect();
+            let document = serde_json::json!({"Version": "2012-10-17", "Statement": statements});
+            goldens::caller(serde_json::json!({"user": "ann", "policies": [document]}))
+        };
+        let service = &world.service;
+        let outcome = goldens::call_as(service, "CreateTrail", request.to_string(), caller).await;
+        outcome.error.map(|error| error.code.into_owned())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_trail_is_given_a_role_of_its_account_by_whom_may_pass_it() {
+        const ROLE: &str = "arn:aws:iam::123456789012:role/trail";
+        let create = "cloudtrail:CreateTrail";
+        let own = "123456789012";
+        assert_eq!(make_trail(own, ROLE, &[create, "iam:PassRole"]).await, None);
+        let denied = make_trail(own, ROLE, &[create]).await;
+        assert_eq!(denied.as_deref(), Some("AccessDeniedException"));
+        let wrong = make_trail(own, "arn:aws:iam::123456789012:user/trail", &[]).await;
+        assert_eq!(wrong.as_deref(), Some("InvalidCloudWatchLogsRoleArnException"));
+        // Another account's trail has no business in the log groups of ours.
+        let member = make_trail("999999999999", "arn:aws:iam::999999999999:role/trail", &[]).await;
+        assert_eq!(member.as_deref(), Some("InvalidCloudWatchLogsLogGroupArnException"));
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn every_answer_is_as_recorded() {
         goldens::every_answer_is_as_recorded("cloudtrail", World::new).await;

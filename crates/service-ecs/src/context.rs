@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{Clock, IdSource, Scope, Timestamp};
+use base::{AccountId, Clock, IdSource, Scope, Timestamp};
 use state::{Change, State, StateError, View};
 use wire::ApiError;
 
@@ -33,6 +33,11 @@ pub struct EcsContext {
 }
 
 impl EcsContext {
+    /// The account that everything is of.
+    pub(crate) const fn account(&self) -> &AccountId {
+        &self.scope.account
+    }
+
     /// The time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

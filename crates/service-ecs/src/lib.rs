@@ -28,7 +28,7 @@ pub use registrations::Registrations;
 
 operation::operations! {
     /// Amazon ECS.
-    pub struct EcsService(EcsContext) for api_ecs::API {
+    pub struct EcsService(EcsContext) for api_ecs::API, of EcsContext::account {
         api_ecs::ops::CreateCluster => ops::create_cluster,
         api_ecs::ops::CreateService => ops::create_service,
         api_ecs::ops::DeleteAccountSetting => ops::delete_account_setting,

@@ -20,6 +20,8 @@ pub(crate) const GROUPS_PER_USER: usize = 10;
 pub(crate) const ACCESS_KEYS_PER_USER: usize = 2;
 /// Second factors of one user.
 pub(crate) const MFA_DEVICES_PER_USER: usize = 8;
+/// Second factors of an account, whether they are enabled for a user or not; as many as users.
+pub(crate) const MFA_DEVICES: usize = USERS;
 /// Managed policies attached to one user, group or role.
 pub(crate) const ATTACHED_POLICIES: usize = 10;
 /// Characters of a managed policy, whitespace not counted.

@@ -1,6 +1,6 @@
 //! What the operations work on.
 
-use base::Scope;
+use base::{AccountId, Scope};
 use logstore::{LogError, LogStore};
 use wire::ApiError;
 
@@ -16,6 +16,11 @@ pub struct LogsContext {
 }
 
 impl LogsContext {
+    /// The account that everything is of.
+    pub(crate) const fn account(&self) -> &AccountId {
+        &self.scope.account
+    }
+
     /// Does `work` on the store, which may wait for the disk, on a thread where that is allowed.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ pub use context::LogsContext;
 
 operation::operations! {
     /// Amazon CloudWatch Logs.
-    pub struct LogsService(LogsContext) for api_logs::API {
+    pub struct LogsService(LogsContext) for api_logs::API, of LogsContext::account {
         api_logs::ops::CreateLogGroup => ops::create_log_group,
         api_logs::ops::CreateLogStream => ops::create_log_stream,
         api_logs::ops::DeleteLogGroup => ops::delete_log_group,

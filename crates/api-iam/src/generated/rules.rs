@@ -28,12 +28,12 @@ pub(crate) static ATTACHMENT_NAME: wire::StringRule = wire::StringRule {
     pattern: Some(&PATTERN_OF_ATTACHMENT_NAME),
     sensitive: false,
 };
-static PATTERN_OF_AUTHENTICATION_CODE_TYPE: wire::Pattern =
+static PATTERN_OF_AUTHENTICATION_CODE_TYPE_SENSITIVE: wire::Pattern =
     wire::Pattern::new("[\\d]+", "\\A(?:[0-9]+)\\z");
-pub(crate) static AUTHENTICATION_CODE_TYPE: wire::StringRule = wire::StringRule {
+pub(crate) static AUTHENTICATION_CODE_TYPE_SENSITIVE: wire::StringRule = wire::StringRule {
     length: wire::Length { min: 6, max: 6 },
-    pattern: Some(&PATTERN_OF_AUTHENTICATION_CODE_TYPE),
-    sensitive: false,
+    pattern: Some(&PATTERN_OF_AUTHENTICATION_CODE_TYPE_SENSITIVE),
+    sensitive: true,
 };
 pub(crate) static CLIENT_ID_TYPE: wire::StringRule =
     wire::StringRule { length: wire::Length { min: 1, max: 255 }, pattern: None, sensitive: false };

@@ -81,11 +81,12 @@ pub(crate) static TAG_VALUE_TYPE: wire::StringRule = wire::StringRule {
     pattern: Some(&PATTERN_OF_TAG_VALUE_TYPE),
     sensitive: false,
 };
-static PATTERN_OF_TOKEN_CODE_TYPE: wire::Pattern = wire::Pattern::new("[\\d]*", "\\A(?:[0-9]*)\\z");
-pub(crate) static TOKEN_CODE_TYPE: wire::StringRule = wire::StringRule {
+static PATTERN_OF_TOKEN_CODE_TYPE_SENSITIVE: wire::Pattern =
+    wire::Pattern::new("[\\d]*", "\\A(?:[0-9]*)\\z");
+pub(crate) static TOKEN_CODE_TYPE_SENSITIVE: wire::StringRule = wire::StringRule {
     length: wire::Length { min: 6, max: 6 },
-    pattern: Some(&PATTERN_OF_TOKEN_CODE_TYPE),
-    sensitive: false,
+    pattern: Some(&PATTERN_OF_TOKEN_CODE_TYPE_SENSITIVE),
+    sensitive: true,
 };
 static PATTERN_OF_UNRESTRICTED_SESSION_POLICY_DOCUMENT_TYPE: wire::Pattern = wire::Pattern::new(
     "[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+",

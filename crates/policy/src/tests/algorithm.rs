@@ -294,3 +294,55 @@ fn an_allowance_names_its_statement() {
     };
     assert_eq!((&*statement.policy, statement.index), ("all", 0));
 }
+
+#[test]
+fn only_the_beginning_of_a_path_makes_a_role_a_services_own() {
+    let bound = Permissions { service_control: vec![Vec::new()], ..allowing() };
+    let of = |path: &str| {
+        let kind = PrincipalKind::AssumedRole {
+            role_arn: format!("arn:aws:iam::{OWN}:role{path}r"),
+            role_name: "r".to_owned(),
+            session_name: "s".to_owned(),
+        };
+        caller(kind, bound.clone())
+    };
+    check(&of("/aws-service-role/ecs.amazonaws.com/"), &plain(HERE), None);
+    for path in ["/", "/x:role/aws-service-role/", "/x/aws-service-role/"] {
+        check(&of(path), &plain(HERE), Some(PolicyType::ServiceControl));
+    }
+}
+
+#[test]
+fn a_session_token_is_for_no_iam_without_a_second_factor_and_for_no_sts_but_roles() {
+    let with = |kind: PrincipalKind, mfa: bool| {
+        let plain = caller(kind, allowing());
+        let session = SessionFacts {
+            issued_at: Some(plain.time),
+            mfa_at: mfa.then_some(plain.time),
+            ..SessionFacts::default()
+        };
+        Caller { session: Arc::new(session), ..plain }
+    };
+    let user = || PrincipalKind::User { name: "ann".to_owned() };
+    let beyond = Some(PolicyType::Session);
+    for (action, without, with_mfa) in [
+        ("iam:CreateAccessKey", beyond, None),
+        ("IAM:getuser", beyond, None),
+        ("iam:PassRole", None, None),
+        ("sts:GetAccessKeyInfo", beyond, beyond),
+        ("sts:AssumeRoleWithWebIdentity", beyond, beyond),
+        ("sts:GetCallerIdentity", None, None),
+        ("sts:AssumeRole", None, None),
+        ("sts:TagSession", None, None),
+        ("ecs:RunTask", None, None),
+    ] {
+        let access = Access::new(action, "*");
+        check(&with(user(), false), &access, without);
+        check(&with(user(), true), &access, with_mfa);
+        check(&session(allowing()), &access, None);
+    }
+    let root = with(PrincipalKind::Root, false);
+    check(&root, &Access::new("iam:CreateUser", "*"), beyond);
+    check(&root, &Access::new("ecs:RunTask", "*"), None);
+    check(&caller(PrincipalKind::Root, allowing()), &Access::new("iam:CreateUser", "*"), None);
+}

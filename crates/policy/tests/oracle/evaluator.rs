@@ -91,6 +91,13 @@ pub(crate) fn decide(caller: &Caller, access: &Access, documents: &Documents) ->
     if levels.iter().any(|level| !allows(level)) {
         return Answer::NotAllowed(PolicyType::ServiceControl);
     }
+    let is_own_session = matches!(kind, PrincipalKind::Root | PrincipalKind::User { .. })
+        && caller.session.issued_at.is_some();
+    let needs_mfa = access.action.starts_with("iam:") && caller.session.mfa_at.is_none();
+    let is_sts = access.action.starts_with("sts:") && access.action != "sts:AssumeRole";
+    if is_own_session && (needs_mfa || is_sts) {
+        return Answer::NotAllowed(PolicyType::Session);
+    }
     let account = access.resource.split(':').nth(4).unwrap_or_default();
     let same_account = account.is_empty() || account == caller.principal.account.as_str();
     if *kind == PrincipalKind::Root {

@@ -257,10 +257,15 @@ fn principal() -> impl Strategy<Value = Principal> {
 
 pub(crate) fn caller() -> impl Strategy<Value = Caller> {
     let address = select(vec!["10.1.2.3", "192.0.2.1", "2001:db8::1"]);
-    (principal(), address, any::<bool>(), any::<bool>(), 0..2_i64, any::<bool>()).prop_map(
-        |(principal, address, secure_transport, has_mfa, day, vouched)| {
+    let session = (any::<bool>(), any::<bool>());
+    (principal(), address, any::<bool>(), session, 0..2_i64, any::<bool>()).prop_map(
+        |(principal, address, secure_transport, (has_mfa, has_token), day, vouched)| {
             let time = base::Timestamp::from_epoch_ms((1_767_225_600 + day * 86_400) * 1000);
-            let is_session = matches!(principal.kind, PrincipalKind::AssumedRole { .. });
+            let is_session = match principal.kind {
+                PrincipalKind::AssumedRole { .. } => true,
+                PrincipalKind::User { .. } | PrincipalKind::Root => has_token,
+                PrincipalKind::Service { .. } | PrincipalKind::Anonymous => false,
+            };
             let session = SessionFacts {
                 issued_at: is_session.then_some(time),
                 mfa_at: (is_session && has_mfa).then_some(time),
@@ -288,13 +293,12 @@ pub(crate) fn access() -> impl Strategy<Value = Access> {
     ];
     let one = prop::option::of(select(&FOUND[..]));
     let many = prop::collection::vec(select(&FOUND[..]), 0..3);
-    (select(vec!["a:Get", "a:Put", "b:Get"]), select(resources), one, many).prop_map(
-        |(action, resource, one, many)| {
-            let access = Access::new(action, resource);
-            let access = one.iter().fold(access, |access, value| access.with_key("a:k", *value));
-            many.iter().fold(access, |access, value| access.with_key("a:m", *value))
-        },
-    )
+    let actions = vec!["a:Get", "a:Put", "a:Get", "a:Put", "b:Get", "iam:Get", "sts:Get"];
+    (select(actions), select(resources), one, many).prop_map(|(action, resource, one, many)| {
+        let access = Access::new(action, resource);
+        let access = one.iter().fold(access, |access, value| access.with_key("a:k", *value));
+        many.iter().fold(access, |access, value| access.with_key("a:m", *value))
+    })
 }
 
 pub(crate) fn compile(document: &Value, kind: PolicyKind) -> Arc<Policy> {

@@ -10,7 +10,10 @@ use iam::{Trail, TrailOptions};
 
 use crate::CloudTrailContext;
 use crate::error::unsupported;
-use crate::trail::{check_bucket, check_prefix, log_group, own_name, pairs, render, resource, tag};
+use crate::trail::{
+    check_bucket, check_prefix, check_role, log_group, own_name, pairs, pass_role, render,
+    resource, tag,
+};
 
 /// Trails of one account, as in AWS.
 const MAX_TRAILS: usize = 5;
@@ -21,7 +24,9 @@ pub(crate) fn accesses(
     input: &CreateTrailRequest,
 ) -> Vec<Access> {
     let access = Access::of::<CreateTrail>(resource(ctx, caller, input.name.as_deref()));
-    vec![access.with_request_tags(pairs(input.tags_list.as_ref()))]
+    let access = access.with_request_tags(pairs(input.tags_list.as_ref()));
+    let role = pass_role(input.cloud_watch_logs_role_arn.as_deref());
+    std::iter::once(access).chain(role).collect()
 }
 
 pub(crate) async fn execute(
@@ -37,9 +42,10 @@ pub(crate) async fn execute(
     let bucket = input.s3_bucket_name.unwrap_or_default();
     check_bucket(&bucket)?;
     input.s3_key_prefix.as_deref().map_or(Ok(()), check_prefix)?;
-    let role = input.cloud_watch_logs_role_arn;
+    let role = input.cloud_watch_logs_role_arn.filter(|role| !role.is_empty());
+    role.as_deref().map_or(Ok(()), |role| check_role(&account, role))?;
     let group = input.cloud_watch_logs_log_group_arn.as_deref();
-    let log_group = group.map(|arn| log_group(ctx, arn, role.as_deref())).transpose()?;
+    let log_group = group.map(|arn| log_group(ctx, &account, arn, role.as_deref())).transpose()?;
     let trail = Trail {
         account,
         name,

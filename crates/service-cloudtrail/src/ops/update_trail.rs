@@ -9,14 +9,24 @@ use iam::Trail;
 
 use crate::CloudTrailContext;
 use crate::error::unsupported;
-use crate::trail::{check_bucket, check_prefix, log_group, own_name, render, resource};
+use crate::trail::{
+    check_bucket, check_prefix, check_role, log_group, own_name, pass_role, render, resource,
+};
 
 pub(crate) fn accesses(
     ctx: &CloudTrailContext,
     caller: &Caller,
     input: &UpdateTrailRequest,
 ) -> Vec<Access> {
-    vec![Access::of::<UpdateTrail>(resource(ctx, caller, input.name.as_deref()))]
+    let access = Access::of::<UpdateTrail>(resource(ctx, caller, input.name.as_deref()));
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    // Another log group is written to with the role that the trail has, if with no other.
+    let role = given(&input.cloud_watch_logs_role_arn).or_else(|| {
+        given(&input.cloud_watch_logs_log_group_arn)?;
+        let name = own_name(ctx, caller, input.name.as_deref()).ok()?;
+        ctx.trail(&caller.principal.account, &name).ok()?.log_group_role_arn.clone()
+    });
+    std::iter::once(access).chain(pass_role(role.as_deref())).collect()
 }
 
 pub(crate) async fn execute(
@@ -80,10 +90,15 @@ fn apply(
     }
     if let Some(role) = &input.cloud_watch_logs_role_arn {
         trail.log_group_role_arn = given(role);
+        trail
+            .log_group_role_arn
+            .as_deref()
+            .map_or(Ok(()), |role| check_role(&trail.account, role))?;
     }
     if let Some(group) = &input.cloud_watch_logs_log_group_arn {
         let role = trail.log_group_role_arn.as_deref();
-        trail.log_group = given(group).map(|group| log_group(ctx, &group, role)).transpose()?;
+        trail.log_group =
+            given(group).map(|group| log_group(ctx, &trail.account, &group, role)).transpose()?;
     }
     if let Some(include) = input.include_global_service_events {
         trail.options.include_global_service_events = include;

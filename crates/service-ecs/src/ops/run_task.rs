@@ -3,7 +3,7 @@
 use api_ecs::errors::conflict_exception;
 use api_ecs::ops::RunTask;
 use api_ecs::types::{self, RunTaskRequest, RunTaskResponse};
-use domain::{ContainerInstance, ContainerInstanceStatus, LaunchType};
+use domain::{ContainerInstance, LaunchType};
 use policy::{Access, Authorized, Caller};
 use scheduler::{Fleet, Placement};
 use state::{Change, View};
@@ -123,39 +123,41 @@ impl<'a> Run<'a> {
             &self.placement.strategies,
         )
         .map_err(|error| read_placement::not_valid(&error))?;
-        let instances: Vec<&ContainerInstance> = view
-            .instances_of(&launch.cluster.name)
-            .map(|row| row.value.as_ref())
-            .filter(|instance| instance.status != ContainerInstanceStatus::Inactive)
-            .collect();
-        if let Some(response) = self.nowhere(&instances)? {
+        let cluster = launch.cluster.name.as_str();
+        let mut fleets = ctx.placements.fleets();
+        let fleet = fleets.current(view, cluster);
+        if let Some(response) = self.nowhere(fleet)? {
             return Ok(response);
         }
-        let mut fleet = fleet(view, &instances);
-        let placed = scheduler::place(&mut fleet, &request, self.count, ctx.ids.next_u64());
-        Ok(self.commit_to(ctx, view, change, &launch, &fleet, &placed))
+        let placed = scheduler::place(fleet, &request, self.count, ctx.ids.next_u64());
+        let response = self.commit_to(ctx, view, change, &launch, fleet, &placed);
+        let chosen = placed.chosen.iter().filter_map(|ordinal| fleet.get(*ordinal));
+        let chosen: Vec<String> = chosen.map(|instance| instance.id.clone()).collect();
+        fleets.assumed(cluster, chosen);
+        Ok(response)
     }
 
     /// The answer where no instance is even worth looking at.
-    fn nowhere(
-        &self,
-        instances: &[&ContainerInstance],
-    ) -> Result<Option<RunTaskResponse>, ApiError> {
-        let isolating = |instance: &&ContainerInstance| instance.fargate_isolation.is_some();
+    fn nowhere(&self, fleet: &Fleet) -> Result<Option<RunTaskResponse>, ApiError> {
+        let isolating = |instance: &scheduler::Instance| {
+            instance.launch_types.contains(&scheduler::LaunchType::Fargate)
+        };
         match self.launch_type {
-            LaunchType::Fargate if !instances.iter().any(isolating) => Ok(Some(RunTaskResponse {
-                failures: Some(vec![types::Failure {
-                    arn: None,
-                    reason: Some("FARGATE".to_owned()),
-                    detail: Some(
-                        "no instance isolates FARGATE tasks: start portcullis with \
+            LaunchType::Fargate if !fleet.iter().any(|(_, one)| isolating(one)) => {
+                Ok(Some(RunTaskResponse {
+                    failures: Some(vec![types::Failure {
+                        arn: None,
+                        reason: Some("FARGATE".to_owned()),
+                        detail: Some(
+                            "no instance isolates FARGATE tasks: start portcullis with \
                          `--fargate-isolation container`, or use launch type EC2"
-                            .to_owned(),
-                    ),
-                }]),
-                tasks: Some(Vec::new()),
-            })),
-            LaunchType::Ec2 | LaunchType::External if instances.is_empty() => {
+                                .to_owned(),
+                        ),
+                    }]),
+                    tasks: Some(Vec::new()),
+                }))
+            }
+            LaunchType::Ec2 | LaunchType::External if fleet.is_empty() => {
                 Err(invalid_parameter("No Container Instances were found in your cluster."))
             }
             LaunchType::Fargate | LaunchType::Ec2 | LaunchType::External => Ok(None),

@@ -74,6 +74,27 @@ async fn check(
 }
 
 #[tokio::test]
+async fn another_account_may_not_even_list() {
+    let world = world().await;
+    let scope = goldens::scope();
+    for operation in api_ecs::API.operations {
+        let stranger = policy::Caller::root(
+            "999999999999".parse().unwrap(),
+            scope.region.clone(),
+            goldens::START,
+        );
+        let request = json!({ "taskDefinition": "web:1", "name": "tagResourceAuthorization",
+            "value": "off" });
+        let call = goldens::call_as(&world.service, operation.name, request.to_string(), stranger);
+        let outcome = call.await;
+        let body: Value = serde_json::from_slice(&outcome.response.body).unwrap();
+        assert_eq!(body["__type"], "AccessDeniedException", "{}: {body}", operation.name);
+        let decisions = &outcome.considered.decisions;
+        assert!(decisions.iter().any(|one| !one.decision.is_allowed()), "{}", operation.name);
+    }
+}
+
+#[tokio::test]
 async fn roles_are_passed_to_tasks_by_whom_may() {
     let world = world().await;
     let pass = |service: &str| {

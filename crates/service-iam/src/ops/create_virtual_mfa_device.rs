@@ -9,8 +9,8 @@ use policy::{Access, Authorized, Caller};
 use wire::ApiError;
 use wire::Blob;
 
-use crate::error::already_exists;
-use crate::{IamContext, access, mfa, name, tag};
+use crate::error::{already_exists, quota_exceeded};
+use crate::{IamContext, access, mfa, name, quota, tag};
 
 pub(crate) fn accesses(
     _ctx: &IamContext,
@@ -49,6 +49,10 @@ pub(crate) async fn execute(
             return Err(already_exists(
                 "MFADevice entity at the same path and name already exists.",
             ));
+        }
+        let own = view.identities().mfa_devices().filter(|device| device.account == *account);
+        if own.count() >= quota::MFA_DEVICES {
+            return Err(quota_exceeded("VirtualMFADevicesPerAccount", quota::MFA_DEVICES));
         }
         change.create(&device);
         Ok(())

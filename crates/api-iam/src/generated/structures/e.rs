@@ -7,12 +7,29 @@ use super::{
 };
 use wire::export::{IgnoredAny, MapAccess, SerializeStruct};
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct EnableMFADeviceRequest {
     pub authentication_code1: Option<String>,
     pub authentication_code2: Option<String>,
     pub serial_number: Option<String>,
     pub user_name: Option<String>,
+}
+
+impl std::fmt::Debug for EnableMFADeviceRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnableMFADeviceRequest")
+            .field(
+                "authentication_code1",
+                &self.authentication_code1.as_ref().map(|_| wire::Redacted),
+            )
+            .field(
+                "authentication_code2",
+                &self.authentication_code2.as_ref().map(|_| wire::Redacted),
+            )
+            .field("serial_number", &self.serial_number)
+            .field("user_name", &self.user_name)
+            .finish()
+    }
 }
 
 impl wire::Structure for EnableMFADeviceRequest {
@@ -32,8 +49,8 @@ impl wire::Structure for EnableMFADeviceRequest {
         Ok(())
     }
     fn write<S: SerializeStruct>(&self, out: &mut S) -> Result<(), S::Error> {
-        wire::put(out, "AuthenticationCode1", &self.authentication_code1)?;
-        wire::put(out, "AuthenticationCode2", &self.authentication_code2)?;
+        wire::put_sensitive(out, "AuthenticationCode1", &self.authentication_code1)?;
+        wire::put_sensitive(out, "AuthenticationCode2", &self.authentication_code2)?;
         wire::put(out, "SerialNumber", &self.serial_number)?;
         wire::put(out, "UserName", &self.user_name)?;
         Ok(())
@@ -46,13 +63,13 @@ impl wire::Validate for EnableMFADeviceRequest {
         violations.string(
             "AuthenticationCode1",
             self.authentication_code1.as_ref(),
-            &rules::AUTHENTICATION_CODE_TYPE,
+            &rules::AUTHENTICATION_CODE_TYPE_SENSITIVE,
         );
         violations.required("AuthenticationCode2", self.authentication_code2.as_ref());
         violations.string(
             "AuthenticationCode2",
             self.authentication_code2.as_ref(),
-            &rules::AUTHENTICATION_CODE_TYPE,
+            &rules::AUTHENTICATION_CODE_TYPE_SENSITIVE,
         );
         violations.required("SerialNumber", self.serial_number.as_ref());
         violations.string("SerialNumber", self.serial_number.as_ref(), &rules::SERIAL_NUMBER_TYPE);

@@ -7,7 +7,7 @@ use super::{
 };
 use wire::export::{IgnoredAny, MapAccess, SerializeStruct};
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct AssumeRoleRequest {
     pub duration_seconds: Option<i32>,
     pub external_id: Option<String>,
@@ -22,6 +22,26 @@ pub struct AssumeRoleRequest {
     pub tags: Option<Vec<Tag>>,
     pub token_code: Option<String>,
     pub transitive_tag_keys: Option<Vec<String>>,
+}
+
+impl std::fmt::Debug for AssumeRoleRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AssumeRoleRequest")
+            .field("duration_seconds", &self.duration_seconds)
+            .field("external_id", &self.external_id)
+            .field("minimum_session_token_size", &self.minimum_session_token_size)
+            .field("policy", &self.policy)
+            .field("policy_arns", &self.policy_arns)
+            .field("provided_contexts", &self.provided_contexts)
+            .field("role_arn", &self.role_arn)
+            .field("role_session_name", &self.role_session_name)
+            .field("serial_number", &self.serial_number)
+            .field("source_identity", &self.source_identity)
+            .field("tags", &self.tags)
+            .field("token_code", &self.token_code.as_ref().map(|_| wire::Redacted))
+            .field("transitive_tag_keys", &self.transitive_tag_keys)
+            .finish()
+    }
 }
 
 impl wire::Structure for AssumeRoleRequest {
@@ -74,7 +94,7 @@ impl wire::Structure for AssumeRoleRequest {
         wire::put(out, "SerialNumber", &self.serial_number)?;
         wire::put(out, "SourceIdentity", &self.source_identity)?;
         wire::put(out, "Tags", &self.tags)?;
-        wire::put(out, "TokenCode", &self.token_code)?;
+        wire::put_sensitive(out, "TokenCode", &self.token_code)?;
         wire::put(out, "TransitiveTagKeys", &self.transitive_tag_keys)?;
         Ok(())
     }
@@ -121,7 +141,7 @@ impl wire::Validate for AssumeRoleRequest {
         );
         violations.list_length("Tags", self.tags.as_ref(), wire::Length { min: 0, max: 50 });
         violations.structures("Tags", self.tags.as_ref());
-        violations.string("TokenCode", self.token_code.as_ref(), &rules::TOKEN_CODE_TYPE);
+        violations.string("TokenCode", self.token_code.as_ref(), &rules::TOKEN_CODE_TYPE_SENSITIVE);
         violations.list_length(
             "TransitiveTagKeys",
             self.transitive_tag_keys.as_ref(),
@@ -512,12 +532,23 @@ impl wire::Structure for GetCallerIdentityResponse {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct GetSessionTokenRequest {
     pub duration_seconds: Option<i32>,
     pub minimum_session_token_size: Option<i32>,
     pub serial_number: Option<String>,
     pub token_code: Option<String>,
+}
+
+impl std::fmt::Debug for GetSessionTokenRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetSessionTokenRequest")
+            .field("duration_seconds", &self.duration_seconds)
+            .field("minimum_session_token_size", &self.minimum_session_token_size)
+            .field("serial_number", &self.serial_number)
+            .field("token_code", &self.token_code.as_ref().map(|_| wire::Redacted))
+            .finish()
+    }
 }
 
 impl wire::Structure for GetSessionTokenRequest {
@@ -540,7 +571,7 @@ impl wire::Structure for GetSessionTokenRequest {
         wire::put(out, "DurationSeconds", &self.duration_seconds)?;
         wire::put(out, "MinimumSessionTokenSize", &self.minimum_session_token_size)?;
         wire::put(out, "SerialNumber", &self.serial_number)?;
-        wire::put(out, "TokenCode", &self.token_code)?;
+        wire::put_sensitive(out, "TokenCode", &self.token_code)?;
         Ok(())
     }
 }
@@ -558,7 +589,7 @@ impl wire::Validate for GetSessionTokenRequest {
             wire::Range { min: 0, max: 4096 },
         );
         violations.string("SerialNumber", self.serial_number.as_ref(), &rules::SERIAL_NUMBER_TYPE);
-        violations.string("TokenCode", self.token_code.as_ref(), &rules::TOKEN_CODE_TYPE);
+        violations.string("TokenCode", self.token_code.as_ref(), &rules::TOKEN_CODE_TYPE_SENSITIVE);
     }
 }
 
