@@ -7,6 +7,7 @@ mod codegen;
 mod demo;
 mod example_image;
 mod setup;
+mod soak;
 mod tidy;
 mod workspace;
 
@@ -33,6 +34,8 @@ enum Task {
     Build(build::Args),
     /// Measure speed and size next to peers, and write docs/bench.md.
     Bench(bench::Args),
+    /// Random worlds, crashes and inputs for a given time.
+    Soak(soak::Args),
     /// Deploy the example on a Portcullis of its own, with the AWS CLI.
     Demo,
     /// Formatting, lints, and every test.
@@ -64,6 +67,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Setup => setup::run_all(&workspace),
         Task::Build(args) => build::run_all(&workspace, &args),
         Task::Bench(args) => bench::run_all(&workspace, &args),
+        Task::Soak(args) => soak::run_all(&workspace, &args),
         Task::Demo => demo::run(&workspace),
         Task::Test(args) => check::test(&workspace, &args),
         Task::Lint => check::lint(&workspace),

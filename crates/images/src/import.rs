@@ -178,6 +178,7 @@ impl ImageStore {
         limits.unpacked_bytes = limits.unpacked_bytes.saturating_sub(unpacked.unpacked_bytes);
         limits.entries = limits.entries.saturating_sub(unpacked.entries);
         staging.layers.insert(layer.diff_id.clone());
+        crash_point::crash_point!("images.layer.unpacked");
         Ok(unpacked.digest)
     }
 
@@ -186,6 +187,7 @@ impl ImageStore {
         let staged = File::open(staging.directory.path());
         let staged = staged.map_err(ImageError::io("open", staging.directory.path()))?;
         rustix::fs::syncfs(&staged).map_err(ImageError::errno("sync", staging.directory.path()))?;
+        crash_point::crash_point!("images.staging.synced");
         let _lock = self.lock("lock", FlockOperation::LockExclusive)?;
         for diff_id in &staging.layers {
             let (from, to) = (staging.layer_path(diff_id), self.layer_path(diff_id));
@@ -200,16 +202,19 @@ impl ImageStore {
                 Err(error) => return Err(ImageError::io("move into place", &to)(error)),
             }
         }
+        crash_point::crash_point!("images.layers.moved");
         for digest in &staging.blobs {
             let (from, to) = (staging.blob_path(digest), self.blob_path(digest));
             fs::rename(&from, &to).map_err(ImageError::io("move into place", &to))?;
         }
         sync(&self.directory.join("layers"))?;
         sync(&self.directory.join("blobs/sha256"))?;
+        crash_point::crash_point!("images.blobs.moved");
         for image in images {
             for reference in &image.planned.references {
                 let digest = &image.manifest_digest;
                 self.remember(&Record::new(&reference.with_digest(digest), digest))?;
+                crash_point::crash_point!("images.digest.named");
                 self.remember(&Record::new(reference, digest))?;
             }
         }

@@ -250,6 +250,10 @@ impl Actor {
         // The exit of a short program may be known before the end of its start is.
         let starting =
             containers.get(index).is_some_and(|known| known.phase == ContainerPhase::Starting);
+        // What became of one that never ran is told by the effect that starts it, or starts it anew.
+        if starting && exit.started_at.is_none() {
+            return;
+        }
         if let (true, Some(at)) = (starting, exit.started_at) {
             let runtime_id = exit.container.to_string();
             self.apply(Event::ContainerStarted { container: index, attempt, runtime_id, at }, now);

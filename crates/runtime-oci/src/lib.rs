@@ -166,7 +166,7 @@ pub struct ContainerExit {
 /// State of a container found by [`Runtime::recover`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RecoveredState {
-    /// Created, not started.
+    /// Created, or half created when the driver died, and not started.
     Created,
     /// Running.
     Running(Started),
@@ -220,7 +220,7 @@ pub struct ContainerStats {
 /// A driver that runs containers. Every call has a time-out and may be called at any time from
 /// any task; dropping the future of a call does not undo it.
 pub trait Runtime: Send + Sync + fmt::Debug {
-    /// Makes a task's namespaces and its cgroup.
+    /// Makes a task's namespaces and its cgroup; finds them, when a driver that died had made them.
     fn create_sandbox(&self, spec: SandboxSpec) -> BoxFuture<'_, Result<Sandbox, RuntimeError>>;
 
     /// Lets go of a task's namespaces. They end with the last process in them.

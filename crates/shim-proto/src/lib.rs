@@ -21,6 +21,8 @@ pub use message::{
 pub mod file {
     /// The unix socket the shim listens on.
     pub const CONTROL_SOCKET: &str = "control.sock";
+    /// Made before the program is started, which it therefore never was where this is missing.
+    pub const STARTED: &str = "started";
     /// The [`crate::ExitRecord`], once the container has ended.
     pub const EXIT: &str = "exit.json";
     /// The directory of the output spool.

@@ -192,6 +192,9 @@ impl Supervisor {
             return Err(Failure::state("the container has failed to start before".to_owned()));
         };
         let started_at_ms = syscalls::now_ms();
+        std::fs::write(self.request.directory.join(file::STARTED), []).map_err(|error| {
+            Failure::machine(format!("cannot note that the container is started: {error}"))
+        })?;
         self.container.start().map_err(|error| {
             Failure::machine(format!("cannot start the container: {}", chain(&error)))
         })?;

@@ -3,6 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,9 +83,7 @@ impl Disk {
         check_magic(&file, &path)?;
         file.set_permissions(Permissions::from_mode(0o600))
             .map_err(failed("set the permissions of", &path))?;
-        check_format(&path)?;
-        let database = open_verified(&open, file).map_err(|error| unreadable(&path, &error))?;
-        let (revision, entries) = load(&database, &path)?;
+        let (database, revision, entries) = read_all(&path, &open, file)?;
         let directory = directory.to_owned();
         let disk = Self { database: Some(database), open, directory, broken: None, _lock: lock };
         Ok((disk, revision, entries))
@@ -216,6 +215,26 @@ fn open_verified(open: &OpenDatabase, file: File) -> Result<Database, redb::Erro
     Ok(database)
 }
 
+/// Everything that reads a file of which nothing is known yet. redb trusts what a file says of
+/// itself and panics where that is nonsense, as after a disk that lied about syncing.
+fn read_all(
+    path: &Path,
+    open: &OpenDatabase,
+    file: File,
+) -> Result<(Database, Revision, Vec<Entry>), OpenError> {
+    let read = || {
+        check_format(path)?;
+        let database = open_verified(open, file).map_err(|error| unreadable(path, &error))?;
+        let (revision, entries) = load(&database, path)?;
+        Ok((database, revision, entries))
+    };
+    // Nothing that the closure has touched is used after a panic.
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_panic| {
+        let reason = "its pages contradict each other".to_owned();
+        Err(OpenError::Corrupt { path: path.to_owned(), reason })
+    })
+}
+
 /// Refuses what another program or a newer one has written, without changing the file.
 fn check_format(path: &Path) -> Result<(), OpenError> {
     let database = match builder().open_read_only(path) {
@@ -302,8 +321,12 @@ fn create(directory: &Path, open: &OpenDatabase) -> Result<(), OpenError> {
     begin().map_err(|error| unreadable(&new, &error))?;
     drop(database);
     fs::rename(&new, directory.join(FILE)).map_err(failed("rename", &new))?;
-    let sync = File::open(directory).and_then(|directory| directory.sync_all());
-    sync.map_err(failed("sync", directory))
+    // The directory may be new itself.
+    for directory in [Some(directory), directory.parent()].into_iter().flatten() {
+        let sync = File::open(directory).and_then(|directory| directory.sync_all());
+        sync.map_err(failed("sync", directory))?;
+    }
+    Ok(())
 }
 
 fn open_file(path: &Path) -> io::Result<File> {

@@ -1,5 +1,7 @@
 //! The contract, and what the disk adds to it.
 
+mod power_loss;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write as _};

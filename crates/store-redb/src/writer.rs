@@ -74,6 +74,7 @@ impl Writer {
     fn make_durable(&mut self, staging: Staging) -> Result<(), CommitError> {
         match self.disk.write(&staging) {
             Ok(()) => {
+                crash_point::crash_point!("store.group.durable");
                 self.show(staging);
                 Ok(())
             }

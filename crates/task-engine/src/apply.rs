@@ -42,8 +42,14 @@ pub fn apply(spec: &TaskSpec, state: &mut TaskState, event: Event, now: Timestam
             }
         }
         Event::SandboxFailed { reason } => {
-            if state.sandbox == SandboxPhase::Absent {
-                state.stop_with(StopCode::TaskFailedToStart, reason);
+            // One that was ready may be found missing after the machine was restarted.
+            if state.sandbox != SandboxPhase::Removed {
+                let code = if state.has_run {
+                    StopCode::EssentialContainerExited
+                } else {
+                    StopCode::TaskFailedToStart
+                };
+                state.stop_with(code, reason);
             }
         }
         Event::SandboxRemoved => {

@@ -107,6 +107,8 @@ fn plan_running(spec: &TaskSpec, state: &mut TaskState, now: Timestamp, plan: &m
             ContainerPhase::Running => {
                 if let Some(check) = &container_spec.health_check {
                     let last = container.health.probed_at.or(container.started_at).unwrap_or(now);
+                    // A clock that was put back does not keep a container from being looked at.
+                    let last = last.min(now);
                     let due = last.plus_seconds(i64::from(check.interval_seconds));
                     if due <= now {
                         plan.effects.push(Effect::ProbeHealth { container: index, attempt });
@@ -167,18 +169,21 @@ fn plan_stopping(spec: &TaskSpec, state: &mut TaskState, now: Timestamp, plan: &
         let may_stop = dependants_stopped(spec, state, &container_spec.name);
         let Some(container) = state.containers.get_mut(index) else { continue };
         let attempt = container.attempt;
+        let timeout = container_spec.stop_timeout_seconds.unwrap_or(DEFAULT_STOP_TIMEOUT_SECONDS);
+        let latest = now.plus_seconds(i64::from(timeout));
+        // A clock that was put back does not give a container more time than it has.
+        if let ContainerPhase::Stopping { kill_at } = &mut container.phase {
+            *kill_at = latest.min(*kill_at);
+        }
         match container.phase {
             // Its start must end one way or the other before it can be stopped.
             ContainerPhase::Starting => {
                 plan.effects.push(Effect::StartContainer { container: index, attempt });
             }
             ContainerPhase::Running if may_stop => {
-                let timeout = container_spec.stop_timeout_seconds;
-                let timeout = i64::from(timeout.unwrap_or(DEFAULT_STOP_TIMEOUT_SECONDS));
-                let kill_at = now.plus_seconds(timeout);
-                container.phase = ContainerPhase::Stopping { kill_at };
+                container.phase = ContainerPhase::Stopping { kill_at: latest };
                 plan.effects.push(Effect::StopContainer { container: index, attempt });
-                plan.wake_at(kill_at);
+                plan.wake_at(latest);
             }
             ContainerPhase::Stopping { kill_at } if kill_at <= now => {
                 plan.effects.push(Effect::KillContainer { container: index, attempt });

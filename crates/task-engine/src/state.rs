@@ -217,7 +217,7 @@ pub enum Event {
         /// Published ports: index of the container, and the binding.
         bindings: Vec<(usize, NetworkBinding)>,
     },
-    /// Namespaces or network could not be made. `reason` begins with ECS's error name.
+    /// Namespaces or network could not be made, or are gone. `reason` begins with ECS's error name.
     SandboxFailed {
         /// What, where, why and what to do.
         reason: String,

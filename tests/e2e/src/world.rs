@@ -32,12 +32,14 @@ const SLOTS: u32 = 64;
 #[derive(Debug)]
 pub struct World {
     installation: Installation,
-    directory: tempfile::TempDir,
     settings: Settings,
     program: Option<Program>,
     client: Client,
     /// How many files the program had open when it began.
     open_files: usize,
+    // Unmounted before the directory goes.
+    _disk: Option<Disk>,
+    directory: tempfile::TempDir,
     // Held while the task addresses are in use.
     _slot: File,
 }
@@ -50,6 +52,15 @@ impl World {
 
     /// Starts one with further options of `portcullis up`.
     pub fn with_options(options: &[&str]) -> Self {
+        Self::make(options, None)
+    }
+
+    /// Starts one whose state directory is a file system of its own with this much space.
+    pub fn on_a_small_disk(size_mib: u32) -> Self {
+        Self::make(&[], Some(size_mib))
+    }
+
+    fn make(options: &[&str], disk_mib: Option<u32>) -> Self {
         let installation = Installation::find();
         let (slot, file) = slot();
         let directory = tempfile::Builder::new().prefix("portcullis-e2e-").tempdir();
@@ -71,6 +82,7 @@ impl World {
                 .into(),
             log: directory.path().join("log"),
         };
+        let disk = disk_mib.map(|size_mib| Disk::mount(&settings.state_dir, size_mib));
         let program = Program::start(&settings);
         // The same port again after a restart, as in real life.
         settings.listen = program.endpoint.trim_start_matches("http://").to_owned();
@@ -78,8 +90,16 @@ impl World {
         let client = Client::start(&installation.clients, &environment);
         let open_files = program.open_files().len();
         let program = Some(program);
-        let world =
-            Self { installation, directory, settings, program, client, open_files, _slot: file };
+        let world = Self {
+            installation,
+            settings,
+            program,
+            client,
+            open_files,
+            _disk: disk,
+            directory,
+            _slot: file,
+        };
         let image = world.directory.path().join("busybox.tar");
         busybox_image("busybox:1", &image);
         world.import(&image);
@@ -447,6 +467,29 @@ impl World {
             settings.options.push("--stop-tasks".to_owned());
         }
         Program::start(&settings).terminate();
+    }
+}
+
+/// A small file system in memory; unmounted when dropped.
+#[derive(Debug)]
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(place: &Path, size_mib: u32) -> Self {
+        fs::create_dir(place).expect("make a directory");
+        let size = format!("size={size_mib}m,mode=0700");
+        let mut mount = Command::new("mount");
+        let mount = mount.args(["-t", "tmpfs", "-o", &size, "portcullis-e2e"]).arg(place);
+        let output = CommandOutput::of(mount);
+        assert_eq!(output.status, 0, "{output:?}");
+        Self(place.to_owned())
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // After a failure something may still be in it; it goes when that does.
+        drop(Command::new("umount").arg("--lazy").arg(&self.0).output());
     }
 }
 

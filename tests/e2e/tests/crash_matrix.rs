@@ -10,6 +10,7 @@
     reason = "clippy knows a test by its attribute, and these are their helpers"
 )]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use e2e::{World, eventually, shell, task_id};
@@ -76,8 +77,14 @@ fn run_with_token(world: &mut World, definition: &str, token: &str) -> Option<St
     }
 }
 
-fn started_by(world: &mut World, token: &str) -> Vec<String> {
-    let mut found = Vec::new();
+/// `lastStatus`, unless the server dies just now.
+fn last_status(world: &mut World, arn: &str) -> Option<String> {
+    let output = world.client().call("ecs", "describe_tasks", &json!({"tasks": [arn]})).ok()?;
+    output["tasks"][0]["lastStatus"].as_str().map(ToOwned::to_owned)
+}
+
+fn started_by(world: &mut World, token: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
     for status in ["RUNNING", "STOPPED"] {
         let output = world.ecs("list_tasks", &json!({"startedBy": token, "desiredStatus": status}));
         let arns = output["taskArns"].as_array().unwrap().clone();
@@ -105,7 +112,7 @@ fn check_run(world: &mut World, definition: &str, (place, victim): (&str, Victim
     let answered = run_with_token(world, definition, &token);
     let known = answered.clone();
     let reached = survive(world, (place, victim), |world| match &known {
-        Some(arn) => world.task(arn)["lastStatus"] == "RUNNING",
+        Some(arn) => last_status(world, arn).as_deref() == Some("RUNNING"),
         None => false,
     });
     assert!(reached || hit > 1, "{what} is never reached by RunTask");
@@ -114,7 +121,7 @@ fn check_run(world: &mut World, definition: &str, (place, victim): (&str, Victim
         Some(arn) => arn,
         None => run_with_token(world, definition, &token).unwrap(),
     };
-    assert_eq!(started_by(world, &token), [arn.as_str()], "{what}: one task, not two");
+    assert_eq!(started_by(world, &token), [arn.clone()].into(), "{what}: one task, not two");
     let task = settled(world, &arn, &what);
     if victim == Server {
         assert_eq!(task["lastStatus"], "RUNNING", "{what}: {task}");
@@ -226,8 +233,7 @@ fn stop_task_survives_a_kill_at_each_step() {
             world.client().call("ecs", "stop_task", &json!({"task": arn, "reason": "test"}));
         let files = world.state_dir().join("node/tasks");
         let gone = files.join(format!("{}.json", task_id(&arn)));
-        let reached =
-            survive(&mut world, (place, victim), |_| std::fs::metadata(&gone).is_err());
+        let reached = survive(&mut world, (place, victim), |_| std::fs::metadata(&gone).is_err());
         assert!(reached, "{place} is never reached by StopTask");
         let task = world.task(&arn);
         if acknowledged.is_ok() {
@@ -240,24 +246,56 @@ fn stop_task_survives_a_kill_at_each_step() {
     world.finish();
 }
 
+/// Waits until one task of the service runs, of this revision, and no other is left.
+fn runs_alone(world: &mut World, definition: &str) {
+    eventually(&format!("only {definition} runs"), BOUND, || {
+        let tasks = world.service_tasks("deployed");
+        let tasks: Vec<Value> = tasks.iter().map(|arn| world.task(arn)).collect();
+        match tasks.as_slice() {
+            [task]
+                if task["lastStatus"] == "RUNNING"
+                    && task["taskDefinitionArn"]
+                        .as_str()
+                        .is_some_and(|arn| arn.ends_with(definition)) =>
+            {
+                Ok(())
+            }
+            _ => Err(format!("{tasks:?}")),
+        }
+    });
+}
+
 #[test]
 fn a_deployment_survives_a_kill_at_each_step() {
     let mut world = World::new();
     let definition = world.register("deployed", &json!([shell("main", COUNTER)]));
     world.ecs(
         "create_service",
-        &json!({"serviceName": "deployed", "taskDefinition": definition, "desiredCount": 1}),
+        &json!({
+            "serviceName": "deployed", "taskDefinition": definition, "desiredCount": 1,
+            // The old task goes first, so that nothing waits for the new one to prove itself.
+            "deploymentConfiguration": {"minimumHealthyPercent": 0, "maximumPercent": 100},
+        }),
     );
-    world.wait_stable("deployed");
-    for place in ["api.commit.made", "service.plan.made", "service.plan.committed", "link.set.published"]
+    runs_alone(&mut world, &definition);
+    for place in
+        ["api.commit.made", "service.plan.made", "service.plan.committed", "link.set.published"]
     {
         for hit in hits(3) {
             let definition = world.register("deployed", &json!([shell("main", COUNTER)]));
             world.crash_at(place, hit);
             let update = json!({"service": "deployed", "taskDefinition": definition});
             let acknowledged = world.client().call("ecs", "update_service", &update).is_ok();
+            let input = json!({"services": ["deployed"]});
             let reached = survive(&mut world, (place, Server), |world| {
-                world.service("deployed")["deployments"][0]["rolloutState"] == "COMPLETED"
+                let output = world.client().call("ecs", "describe_services", &input);
+                output.is_ok_and(|output| {
+                    let newest = &output["services"][0]["deployments"][0];
+                    newest["runningCount"] == 1
+                        && newest["taskDefinition"]
+                            .as_str()
+                            .is_some_and(|arn| arn.ends_with(&definition))
+                })
             });
             assert!(reached || hit > 1, "{place} is never reached by a deployment");
             if acknowledged {
@@ -267,8 +305,7 @@ fn a_deployment_survives_a_kill_at_each_step() {
             } else {
                 world.ecs("update_service", &update);
             }
-            let service = world.wait_stable("deployed");
-            assert_eq!(world.service_tasks("deployed").len(), 1, "{place}: {service}");
+            runs_alone(&mut world, &definition);
         }
     }
     world.ecs("delete_service", &json!({"service": "deployed", "force": true}));

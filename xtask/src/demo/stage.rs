@@ -49,6 +49,7 @@ impl Stage {
             listen: if usual_is_free { USUAL_ADDRESS } else { "127.0.0.1:0" }.to_owned(),
             subnet: SUBNET.to_owned(),
             options: vec!["--stop-tasks".to_owned()],
+            environment: Vec::new(),
             log: directory.join("portcullis.log"),
         };
         let mut stage = Self {

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base::Timestamp;
 use shim_proto::{ExitRecord, Reply, Request, file};
@@ -91,6 +92,11 @@ async fn state_of(shared: &Arc<Shared>, id: &ContainerId, directory: &Path) -> R
         Some(Reply::Exited(record)) => {
             RecoveredState::Exited(ContainerExit::new(id.clone(), record))
         }
+        // The agent's death kept it from being made: its program never ran, and may run yet.
+        None if started_at_ms(directory).is_none() => {
+            shared.cgroups.kill(&shared.container_cgroup(id));
+            RecoveredState::Created
+        }
         Some(Reply::Done | Reply::Failed(_)) | None => {
             let record = end_without_shim(shared, id, directory);
             RecoveredState::Exited(ContainerExit::new(id.clone(), record))
@@ -106,13 +112,14 @@ fn exit_record(directory: &Path) -> Option<ExitRecord> {
 /// Tells of the container's end when it comes.
 pub(super) fn watch(shared: &Arc<Shared>, id: &ContainerId, directory: &Path) {
     let (shared, id, directory) = (Arc::downgrade(shared), id.clone(), directory.to_owned());
+    let watched = Made::of(&directory);
     tokio::spawn(async move {
-        let from_shim = wait_for_exit(&id, &directory).await;
+        let from_shim = wait_for_exit(&id, &directory, watched).await;
         let Some(shared) = shared.upgrade() else { return };
         let record = match from_shim {
             Some(record) => record,
-            // Deleted, which nobody has to be told of.
-            None if directory.symlink_metadata().is_err() => return,
+            // Deleted, which nobody has to be told of; another of its name may be there now.
+            None if watched.is_none() || Made::of(&directory) != watched => return,
             None => end_without_shim(&shared, &id, &directory),
         };
         // Fails only when nobody listens for exits any more.
@@ -120,9 +127,27 @@ pub(super) fn watch(shared: &Arc<Shared>, id: &ContainerId, directory: &Path) {
     });
 }
 
+/// Tells a container's directory from a later one of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Made {
+    inode: u64,
+    at: Option<SystemTime>,
+}
+
+impl Made {
+    fn of(directory: &Path) -> Option<Self> {
+        let data = directory.symlink_metadata().ok()?;
+        Some(Self { inode: data.ino(), at: data.created().ok() })
+    }
+}
+
 /// What the shim says when the container ends; `None` when there is no shim any more.
-async fn wait_for_exit(id: &ContainerId, directory: &Path) -> Option<ExitRecord> {
-    loop {
+async fn wait_for_exit(
+    id: &ContainerId,
+    directory: &Path,
+    watched: Option<Made>,
+) -> Option<ExitRecord> {
+    while Made::of(directory) == watched {
         let reply = match ShimClient::connect(directory).await {
             Ok(mut client) => client.wait().await,
             Err(error) if containers::no_shim(&error) => return None,
@@ -136,6 +161,14 @@ async fn wait_for_exit(id: &ContainerId, directory: &Path) -> Option<ExitRecord>
         }
         tokio::time::sleep(RECONNECT_PAUSE).await;
     }
+    None
+}
+
+/// When a container was started whose shim cannot tell any more; `None` when it never was.
+fn started_at_ms(directory: &Path) -> Option<i64> {
+    let moment = directory.join(file::STARTED).symlink_metadata().ok()?.modified().ok()?;
+    let since_epoch = moment.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    i64::try_from(since_epoch.as_millis()).ok()
 }
 
 /// Makes sure that a container without a shim has ended, and records it.
@@ -150,7 +183,7 @@ fn end_without_shim(shared: &Shared, id: &ContainerId, directory: &Path) -> Exit
         signal: Some(SIGKILL),
         oom_killed: false,
         finished_at_ms: shared.config.clock.now().as_epoch_ms(),
-        started_at_ms: None,
+        started_at_ms: started_at_ms(directory),
         reason: Some(
             "the process that keeps the container was killed, or the machine was restarted"
                 .to_owned(),

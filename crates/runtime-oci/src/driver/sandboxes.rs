@@ -107,9 +107,9 @@ impl Shared {
     pub(super) async fn create_sandbox(&self, spec: SandboxSpec) -> Result<Sandbox, RuntimeError> {
         let SandboxSpec { task_id, limits } = spec;
         Self::check_task_id(&task_id)?;
-        if self.find_sandbox(&task_id)?.is_some() {
-            let message = "its sandbox exists already".to_owned();
-            return Err(RuntimeError::prepare(&task_id, Failure::state(message)));
+        // Of an agent that died before it could write down that it had made it.
+        if let Some(sandbox) = self.find_sandbox(&task_id)? {
+            return Ok(sandbox);
         }
         // What an earlier start of the machine left.
         self.remove_sandbox(&task_id)?;

@@ -186,6 +186,20 @@ fn a_container_that_does_not_heed_its_stop_signal_is_killed_at_its_stop_timeout(
 }
 
 #[test]
+fn a_clock_that_is_put_back_gives_a_container_no_more_than_its_stop_timeout() {
+    let deaf = |world: &mut World| {
+        world.deaf.insert("web".to_owned());
+        stop(world);
+        world.settle();
+        world.now = world.now.plus_seconds(-3600);
+        world.settle();
+        world.pass(7);
+    };
+    let killed = ["start web", "stop web", "kill web", "web exited 137", "remove"];
+    check("web:essential,stop=7", deaf, &killed, "STOPPED");
+}
+
+#[test]
 fn a_task_stopped_before_it_runs_starts_nothing_more() {
     let mut world = World::new("web:essential,after=job/SUCCESS job");
     world.settle();
@@ -320,14 +334,22 @@ fn time_alone_always_has_a_moment_to_wake_at() {
 }
 
 #[test]
+fn a_task_whose_network_is_found_missing_stops() {
+    let mut world = World::new("web:essential init:essential,after=web/HEALTHY");
+    world.settle();
+    world.apply(Event::SandboxFailed { reason: "ContainerNetworkingError: gone".to_owned() });
+    world.settle();
+    assert_eq!(world.summary(), "STOPPED; TaskFailedToStart: ContainerNetworkingError: gone");
+}
+
+#[test]
 fn events_that_cannot_follow_change_nothing() {
     let mut world = World::new("web:essential,restart=60");
     world.settle();
     let before = world.state.clone();
     let (container, reason) = (0, "late".to_owned());
     world.apply(Event::ContainerFailed { container, attempt: 1, reason: reason.clone() });
-    world.apply(Event::ImageFailed { container, reason: reason.clone() });
-    world.apply(Event::SandboxFailed { reason });
+    world.apply(Event::ImageFailed { container, reason });
     let (at, exit_code) = (world.now, 1);
     world.apply(Event::ContainerExited { container, attempt: 2, exit_code, reason: None, at });
     world.apply(Event::HealthProbed { container, attempt: 1, passed: false, at });

@@ -45,7 +45,7 @@ fn every_call_is_on_record_with_its_decision_and_without_its_secrets() {
     assert_eq!(record["requestParameters"]["family"], "with-environment", "{record}");
     assert!(!record.to_string().contains(secret), "{record}");
     // A key that nobody has is on record too.
-    let nobody = Credentials { access_key_id: "AKIANOBODYNOBODYNOBO".to_owned(), ..ann.clone() };
+    let nobody = Credentials { access_key_id: "AKIANOBODYNOBODYNOBO".to_owned(), ..ann };
     world.client().call_as(&nobody, "ecs", "list_services", &json!({})).unwrap_err();
     let record = event(&mut world, "ListServices");
     assert_eq!(record["userIdentity"]["accessKeyId"], "AKIANOBODYNOBODYNOBO", "{record}");

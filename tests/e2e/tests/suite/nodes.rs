@@ -4,11 +4,11 @@
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use e2e::{CommandOutput, World, eventually, leaks, remove_instance};
+use e2e::{CommandOutput, Installation, World, boto3_image, eventually, leaks, remove_instance};
 use serde_json::{Value, json};
 
 const BOUND: Duration = Duration::from_secs(90);
@@ -53,17 +53,15 @@ impl Machine {
         let token = world.portcullis(&["join-token", "create"]);
         assert_eq!(token.status, 0, "{token:?}");
         fs::write(&machine.token_file, token.stdout).unwrap();
-        let image = world.directory().join("busybox.tar").display().to_string();
-        let state = machine.state_dir.display().to_string();
-        let imported = CommandOutput::of(Command::new(&machine.portcullis).args([
-            "image",
-            "import",
-            &image,
-            "--state-dir",
-            &state,
-        ]));
-        assert_eq!(imported.status, 0, "{imported:?}");
+        machine.import(&world.directory().join("busybox.tar"));
         machine
+    }
+
+    fn import(&self, image: &Path) {
+        let mut command = Command::new(&self.portcullis);
+        command.args(["image", "import"]).arg(image).arg("--state-dir").arg(&self.state_dir);
+        let imported = CommandOutput::of(&mut command);
+        assert_eq!(imported.status, 0, "{imported:?}");
     }
 
     fn command(&self) -> Command {
@@ -241,10 +239,146 @@ fn no_task_reaches_the_listener_or_the_identity_of_its_node() {
     world.finish();
 }
 
+/// A container that runs a Python program with these environment variables.
+fn python(program: &str, environment: &Value) -> Value {
+    json!([{
+        "name": "main", "image": "boto3:1", "command": ["python3", "-c", program], "memory": 256,
+        "stopTimeout": 2, "readonlyRootFilesystem": true, "user": "1000", "environment": environment,
+    }])
+}
+
+/// Lists tasks without any configuration, tries what its role may not, tells its credentials, lives on.
+const LIST: &str = r#"
+import json, os, time, boto3, botocore.exceptions
+ecs = boto3.client("ecs")
+print("listed", len(ecs.list_tasks()["taskArns"]))
+try:
+    ecs.list_clusters()
+    print("clusters allowed")
+except botocore.exceptions.ClientError as error:
+    print("clusters", error.response["Error"]["Code"])
+print("identity", boto3.client("sts").get_caller_identity()["Arn"])
+print("endpoint", os.environ["AWS_ENDPOINT_URL"], os.environ["AWS_REGION"])
+frozen = boto3.Session().get_credentials().get_frozen_credentials()
+print("stolen", json.dumps([frozen.access_key, frozen.secret_key, frozen.token]), flush=True)
+time.sleep(1000)
+"#;
+
+/// Uses credentials of the environment, at the endpoint of the environment.
+const USE: &str = r#"
+import boto3, botocore.exceptions
+try:
+    boto3.client("ecs").list_tasks()
+    print("used allowed")
+except botocore.exceptions.ClientError as error:
+    print("used", error.response["Error"]["Code"])
+"#;
+
+/// A role for tasks that may list tasks; its ARN.
+fn lister(world: &mut World) -> String {
+    let document =
+        |statement: Value| json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+    let trust = document(json!({
+        "Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }));
+    let policy = document(json!({"Effect": "Allow", "Action": "ecs:ListTasks", "Resource": "*"}));
+    let role = json!({"RoleName": "lister", "AssumeRolePolicyDocument": trust});
+    let role = world.client().call("iam", "create_role", &role).unwrap();
+    let put = json!({"RoleName": "lister", "PolicyName": "list", "PolicyDocument": policy});
+    world.client().call("iam", "put_role_policy", &put).unwrap();
+    role["Role"]["Arn"].as_str().unwrap().to_owned()
+}
+
+/// Lists and revokes the machine as an operator does.
+fn revoke_with_the_command_line(world: &World, machine: &mut Machine, id: &str) {
+    let listed = world.portcullis(&["nodes"]);
+    assert!(listed.stdout.contains(id) && listed.stdout.contains("ACTIVE"), "{listed:?}");
+    let revoked = world.portcullis(&["nodes", "--revoke", id]);
+    assert_eq!((revoked.status, revoked.stdout.as_str()), (0, ""), "{revoked:?}");
+    assert!(!machine.ended(), "a revoked node must not end well");
+    let listed = world.portcullis(&["nodes"]);
+    assert!(listed.stdout.contains("REVOKED"), "{listed:?}");
+}
+
+#[test]
+fn a_task_on_a_joined_machine_acts_as_its_role_and_nobody_else_does() {
+    let (mut world, port) = control_plane();
+    world.import_boto3();
+    let mut machine = Machine::new(&mut world, port, "machine");
+    machine.import(&boto3_image(&Installation::find().clients));
+    let id = machine.start();
+    let role = lister(&mut world);
+    let definition = world.register_with(&json!({
+        "family": "lister", "taskRoleArn": role, "containerDefinitions": python(LIST, &json!([])),
+    }));
+    let task = world.run(&definition);
+    let lines = world.wait_log("/ecs/lister", "stolen");
+    let said = |name: &str| {
+        let found = lines.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.unwrap_or_else(|| panic!("no `{name}` in {lines:#?}"))
+    };
+    assert_eq!(said("listed"), "1");
+    assert_eq!(said("clusters"), "AccessDeniedException");
+    assert!(said("identity").contains(":assumed-role/lister/"), "{lines:#?}");
+    assert_eq!(said("endpoint"), "http://169.254.170.3 us-east-1");
+    let findings = world.portcullis(&["findings"]);
+    assert!(!findings.stdout.contains("DET-00"), "an honest task was suspected: {findings:?}");
+
+    // From tasks of the control plane's own machine, and from another task of the same one.
+    let stolen: Vec<String> = serde_json::from_str(said("stolen")).unwrap();
+    let environment = json!([
+        {"name": "AWS_ACCESS_KEY_ID", "value": stolen[0]},
+        {"name": "AWS_SECRET_ACCESS_KEY", "value": stolen[1]},
+        {"name": "AWS_SESSION_TOKEN", "value": stolen[2]},
+    ]);
+    for (family, cluster) in [("stranger", "own"), ("neighbour", "default")] {
+        let thief = world.register(family, &python(USE, &environment));
+        let run = world.ecs("run_task", &json!({"taskDefinition": thief, "cluster": cluster}));
+        assert_eq!(run["failures"], json!([]), "{run}");
+        let used = world.wait_log(&format!("/ecs/{family}"), "used");
+        assert_eq!(used, ["used AccessDeniedException"], "{family}");
+        let describe = json!({"cluster": cluster, "tasks": [run["tasks"][0]["taskArn"]]});
+        eventually("the thief stops", BOUND, || {
+            let shown = world.ecs("describe_tasks", &describe);
+            let status = &shown["tasks"][0]["lastStatus"];
+            if status == "STOPPED" { Ok(()) } else { Err(shown.to_string()) }
+        });
+    }
+    eventually("DET-005", BOUND, || {
+        let shown = world.portcullis(&["findings"]);
+        if shown.stdout.contains("DET-005") { Ok(()) } else { Err(format!("{shown:?}")) }
+    });
+    // What the task did is on record with its own address.
+    let asked = json!([{"AttributeKey": "EventName", "AttributeValue": "ListTasks"}]);
+    let asked = json!({"LookupAttributes": asked});
+    let subnet = machine.subnet.rsplit_once('.').unwrap().0.to_owned();
+    eventually("the record", BOUND, || {
+        let events = world.client().call("cloudtrail", "lookup_events", &asked).unwrap();
+        let records = events["Events"].as_array().unwrap().iter();
+        let mut records = records.filter_map(|event| {
+            serde_json::from_str::<Value>(event["CloudTrailEvent"].as_str()?).ok()
+        });
+        let own = records.any(|record| {
+            let from = record["sourceIPAddress"].as_str().unwrap_or_default();
+            from.starts_with(&subnet)
+                && record["vpcEndpointId"] == "vpce-task-link"
+                && record.get("errorCode").is_none_or(Value::is_null)
+        });
+        if own { Ok(()) } else { Err(events.to_string()) }
+    });
+
+    world.stop(&task);
+    world.wait_stopped(&task);
+    revoke_with_the_command_line(&world, &mut machine, &id);
+    machine.finish();
+    world.finish();
+}
+
 #[test]
 fn a_server_runs_no_tasks_itself() {
     let directory = tempfile::tempdir().unwrap();
-    let installation = e2e::Installation::find();
+    let installation = Installation::find();
     let mut process = Command::new(installation.portcullis)
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
