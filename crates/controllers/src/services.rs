@@ -96,14 +96,16 @@ impl ServiceController {
         let due: Vec<ServiceKey> = self
             .due
             .iter()
-            .filter(|(_, due)| **due <= now)
+            // One far ahead was planned before the clock was put back.
+            .filter(|(_, due)| **due <= now || due.ms_since(now) > RESYNC_MS)
             .map(|(service, _)| service.clone())
             .collect();
         for (cluster, service) in due {
             self.due.remove(&(cluster.clone(), service.clone()));
             let next = self.reconcile(&cluster, &service).await;
             if let Some(next) = next {
-                self.due.insert((cluster, service), next);
+                let latest = self.clock.now().plus_ms(RESYNC_MS);
+                self.due.insert((cluster, service), latest.min(next));
             }
         }
         let latest = self.clock.now().plus_ms(RESYNC_MS);

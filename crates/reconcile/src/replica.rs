@@ -59,7 +59,8 @@ pub(crate) fn step(planner: &mut Planner<'_, '_>, tally: &Tally<'_>) {
         planner.stop(member.task, reason(&member));
     }
     let waiting = tally.active.iter().any(|member| member.standing == Standing::Rising);
-    if crowded && making_room > 0 && stopped == 0 && !waiting && !protected {
+    let making_room = making_room > 0 && tally.stopping == 0;
+    if crowded && making_room && stopped == 0 && !waiting && !protected {
         planner.deadlocked();
     }
     if kept > desired {

@@ -45,8 +45,8 @@ impl Throttle {
         };
         let last_success = own().filter_map(|task| task.started_at).max();
         let failed_at = own()
-            .filter(|task| never_ran(task))
-            .filter_map(|task| task.stopped_at)
+            .filter(|task| task.started_at.is_none() && ended_by_itself(task))
+            .filter_map(|task| ended_at(task))
             .filter(|stopped_at| last_success.is_none_or(|success| *stopped_at > success));
         let (mut count, mut last) = (0_u32, None);
         for stopped_at in failed_at {
@@ -74,7 +74,7 @@ fn pace<'a>(own: impl Iterator<Item = &'a Task>, desired_count: u32) -> Option<T
     for task in own {
         let Some(started_at) = task.started_at else { continue };
         let by_itself = task.stop_code == Some(StopCode::EssentialContainerExited);
-        match task.stopped_at {
+        match ended_at(task) {
             Some(stopped_at) if stopped_at.ms_since(started_at) < HEALTHY_AFTER_MS => {
                 if by_itself {
                     short_lives.push(stopped_at);
@@ -96,7 +96,11 @@ pub fn counts_as_failure(task: &Task) -> bool {
 
 /// Whether the task is over and was never RUNNING, through no wish of the service or a user.
 pub(crate) fn never_ran(task: &Task) -> bool {
-    let failed = match task.stop_code {
+    ended_by_itself(task) && task.last_status == TaskStatus::Stopped && task.started_at.is_none()
+}
+
+fn ended_by_itself(task: &Task) -> bool {
+    match task.stop_code {
         Some(StopCode::TaskFailedToStart | StopCode::EssentialContainerExited) => true,
         Some(
             StopCode::UserInitiated
@@ -104,8 +108,14 @@ pub(crate) fn never_ran(task: &Task) -> bool {
             | StopCode::InfrastructureHealth,
         )
         | None => false,
-    };
-    failed && task.last_status == TaskStatus::Stopped && task.started_at.is_none()
+    }
+}
+
+/// When a task was over. One that ends by itself makes room for the next as soon as that is seen, not
+/// only when all of it is taken down: a delay that began later would come too late.
+fn ended_at(task: &Task) -> Option<Timestamp> {
+    let seen = task.stopping_at.filter(|_| ended_by_itself(task));
+    task.stopped_at.or(seen)
 }
 
 /// A number that is the same for the same text, to draw jitter and ties from (FNV-1a).

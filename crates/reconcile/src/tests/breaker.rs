@@ -1,7 +1,7 @@
 //! Circuit breaker, roll-back, stop requests and the throttle.
 
 use base::Timestamp;
-use domain::{HealthStatus, RolloutState, ServiceDeploymentStatus};
+use domain::{HealthStatus, RolloutState, ServiceDeploymentStatus, StopCode, TaskStatus};
 
 use super::world::World;
 use crate::{BREAKER_ROLLBACK_REASON, start_delay_ms};
@@ -239,4 +239,38 @@ fn tasks_that_come_up_and_exit_at_once_are_not_replaced_many_times_a_second() {
     }
     assert!(waited >= 30_000, "{waited}");
     assert_eq!(world.said("unable to consistently"), 0, "they do start");
+}
+
+/// A task ends by itself; what is left of it is not taken down yet.
+fn ends_slowly(world: &mut World, id: &str, code: StopCode) {
+    let now = world.now;
+    let task = world.tasks.get_mut(id).unwrap();
+    task.request_stop(code, "it ended", now);
+    task.last_status = TaskStatus::Stopping;
+}
+
+#[test]
+fn starts_are_throttled_as_soon_as_a_failure_is_seen() {
+    let mut world = World::new(2, 0, 200);
+    world.step();
+    for id in world.live_ids() {
+        ends_slowly(&mut world, &id, StopCode::TaskFailedToStart);
+    }
+    assert_eq!(world.step().start.len(), 0);
+}
+
+#[test]
+fn short_lives_are_paced_as_soon_as_an_end_is_seen() {
+    let mut world = World::new(1, 0, 200);
+    for _ in 0..2 {
+        world.step();
+        let id = world.live_ids().remove(0);
+        world.run(&id);
+        world.end(&id);
+    }
+    world.step();
+    let id = world.live_ids().remove(0);
+    world.run(&id);
+    ends_slowly(&mut world, &id, StopCode::EssentialContainerExited);
+    assert_eq!(world.step().start.len(), 0);
 }

@@ -84,6 +84,16 @@ fn a_deployment_that_only_waits_is_not_reported_as_stuck() {
 }
 
 #[test]
+fn a_deployment_whose_old_tasks_take_time_to_stop_is_not_reported_as_stuck() {
+    let mut world = World::settled(4, 50, 100);
+    world.deploy(2);
+    assert_eq!(world.step().stop.len(), 2);
+    // They are still stopping.
+    world.step();
+    assert_eq!(world.said("was unable to stop or start"), 0);
+}
+
+#[test]
 fn where_the_instances_are_full_the_old_make_room_down_to_the_floor() {
     let mut world = World::new(2, 50, 200);
     world.instances.clear();
