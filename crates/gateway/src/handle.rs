@@ -413,10 +413,12 @@ impl Exchange {
         Ok((slot, self.record(shared, parts)))
     }
 
-    /// Records a call that was not performed. What reached no service is not a call. Returns what to
-    /// answer.
+    /// Records a call that was not performed. What reached no service and is nobody's is not a call.
+    /// Returns what to answer.
     async fn record_error(&self, shared: &Shared, parts: &Parts, error: ApiError) -> ApiError {
-        if self.is_recorded || self.service == "none" {
+        // Whose key it is, is worth knowing even if the request is for nobody: keys are tried out so.
+        let is_somebody = self.principal.is_some() || self.who.bound_elsewhere.is_some();
+        if self.is_recorded || (self.service == "none" && !is_somebody) {
             return error;
         }
         let mut record = self.record(shared, parts);

@@ -303,6 +303,13 @@ async fn every_routed_call_is_recorded_however_it_ends() {
         (Request::json("Panic", "{}"), 500, "Panic", root, Some("InternalFailure")),
         (Request::json("Paint", "{}"), 400, "Paint", root, Some("UnknownOperationException")),
         (
+            Request::json("Echo", "{}").target("Cars.Drive"),
+            400,
+            "unknown",
+            root,
+            Some("UnknownOperationException"),
+        ),
+        (
             Request::json("Echo", "{}").secret("other"),
             403,
             "Echo",
