@@ -120,6 +120,20 @@ impl Settled<'_> {
             && spec.fixed_host_ports().all(|port| !ports.contains(&port))
     }
 
+    /// Whether a daemon's task stays on a DRAINING instance for as long as other services have tasks there.
+    fn waits_for_replicas(&self, task: &Task) -> bool {
+        let instance = self.instances.get(&task.container_instance);
+        let draining = instance.is_some_and(|one| one.status == ContainerInstanceStatus::Draining);
+        task.daemon
+            && draining
+            && self.tasks.values().any(|other| {
+                other.container_instance == task.container_instance
+                    && other.service.is_some()
+                    && !other.daemon
+                    && other.last_status != TaskStatus::Stopped
+            })
+    }
+
     /// Whether the service has no reason not to be where it should.
     fn should_settle(&self, service: &Service) -> bool {
         if self.hopeless.contains(&service.task_definition) {
@@ -132,6 +146,9 @@ impl Settled<'_> {
         let protected = self.tasks_of(service).any(|task| task.is_protected(self.now));
         let desired = usize::try_from(service.desired_count).unwrap_or(usize::MAX);
         let complete = self.running(service) == desired;
+        if self.tasks_of(service).any(|task| self.waits_for_replicas(task)) {
+            return false;
+        }
         !given_up && !deadlocked && !protected && (complete || self.could_place(service))
     }
 }
@@ -188,7 +205,9 @@ pub fn deployments_end(settled: &Settled<'_>, service: &Service) -> Finding {
             && task.stop_code == Some(StopCode::EssentialContainerExited)
     });
     let should_end = if hopeless {
-        breaker && service.desired_count > 0 && !uncounted && settled.could_place(service)
+        let deadlocked = said(service, "was unable to stop or start tasks");
+        let starts = service.desired_count > 0 && !deadlocked && settled.could_place(service);
+        breaker && !uncounted && starts
     } else {
         settled.should_settle(service)
     };

@@ -127,3 +127,32 @@ async fn the_mark_of_identities_is_as_new_as_what_was_read() {
     let (read_again, _follower) = State::open(store).await.unwrap();
     assert!(read_again.view().identities().modified() > made);
 }
+
+#[tokio::test]
+async fn the_view_tells_whose_placements_changed_after_a_revision() {
+    let state = open().await;
+    let instance = |id: &str| -> domain::ContainerInstance {
+        serde_json::from_value(serde_json::json!({
+            "id": id, "cluster": "c", "status": "Active", "status_reason": null,
+            "agent_connected": true, "agent_version": "1",
+            "registered": {"cpu_units": 1, "memory_mib": 1, "ports": []}, "attributes": {},
+            "registered_at": 0, "ec2_instance_id": "i", "fargate_isolation": null, "system": {},
+            "tags": {}, "version": 1
+        }))
+        .unwrap()
+    };
+    let changed = |after| -> Vec<String> {
+        state.view().placements_changed_after(after).map(|(_, id)| id.to_owned()).collect()
+    };
+    let mut change = Change::new();
+    change.create(&instance("a"));
+    change.create(&instance("b"));
+    let first = state.commit(change).await.unwrap();
+    assert_eq!(changed(store::Revision(0)), ["a", "b"]);
+    let row = state.view().instance("a").cloned().unwrap();
+    let mut change = Change::new();
+    change.update(&row, &row.value.as_ref().clone());
+    let second = state.commit(change).await.unwrap();
+    assert_eq!(changed(first), ["a"]);
+    assert_eq!(changed(second), Vec::<String>::new());
+}

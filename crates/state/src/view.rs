@@ -63,6 +63,10 @@ pub struct View {
     tasks_by_instance: Index,
     /// `CLUSTER/SERVICE` → service deployment ids.
     deployments_by_service: Index,
+    /// Container instance → the revision that last wrote it or a task on it.
+    placements_changed: BTreeMap<String, Revision>,
+    /// The same by revision.
+    placements_by_change: BTreeSet<(Revision, String)>,
 }
 
 /// Reads of one table: one record, all, and how many.
@@ -165,6 +169,27 @@ impl View {
         self.instances.values().filter(move |instance| instance.cluster == cluster)
     }
 
+    /// Ids of instances that were written, or a task on them, after a revision, with the revision of the
+    /// last such write; by revision. What was computed from the instances and their tasks at `after` is
+    /// still true of all others.
+    pub fn placements_changed_after(
+        &self,
+        after: Revision,
+    ) -> impl Iterator<Item = (Revision, &str)> {
+        let newer = self.placements_by_change.range((after.next(), String::new())..);
+        newer.map(|(revision, instance)| (*revision, instance.as_str()))
+    }
+
+    fn placement_changed(&mut self, instance: &str, revision: Revision) {
+        let before = self.placements_changed.insert(instance.to_owned(), revision);
+        let newest = before.map_or(revision, |before| before.max(revision));
+        if let Some(before) = before {
+            self.placements_by_change.remove(&(before, instance.to_owned()));
+        }
+        self.placements_changed.insert(instance.to_owned(), newest);
+        self.placements_by_change.insert((newest, instance.to_owned()));
+    }
+
     /// The tasks of a cluster, STOPPED ones included, by id.
     pub fn tasks_of(&self, cluster: &str) -> impl Iterator<Item = &Row<Task>> {
         self.indexed(&self.tasks_by_cluster, cluster)
@@ -246,6 +271,7 @@ impl View {
             ServiceRevision::TABLE => insert(&mut self.service_revisions, path, entry),
             ContainerInstance::TABLE => {
                 touched.push(Touched::Instance { id: path.clone() });
+                self.placement_changed(&path, entry.modified);
                 insert(&mut self.instances, path, entry)
             }
             Service::TABLE => {
@@ -262,6 +288,7 @@ impl View {
             }
             Task::TABLE => {
                 let row = decode::<Task>(entry)?;
+                self.placement_changed(&row.container_instance, entry.modified);
                 self.index_task(&row, touched);
                 self.tasks.insert(path, row);
                 Ok(())
@@ -303,6 +330,7 @@ impl View {
             ServiceRevision::TABLE => drop(self.service_revisions.remove(path)),
             ContainerInstance::TABLE => {
                 touched.push(Touched::Instance { id: path.to_owned() });
+                self.placement_changed(path, revision);
                 self.instances.remove(path);
             }
             Service::TABLE => {
@@ -317,6 +345,7 @@ impl View {
             }
             Task::TABLE => {
                 if let Some(task) = self.tasks.remove(path) {
+                    self.placement_changed(&task.container_instance, revision);
                     touched.push(Touched::TasksOn { instance: task.container_instance.clone() });
                     remove(&mut self.tasks_by_cluster, &task.cluster, path);
                     remove(&mut self.tasks_by_instance, &task.container_instance, path);
