@@ -74,6 +74,10 @@ impl Fleets {
                 None => drop(known.fleet.remove(&id)),
             }
         }
+        debug_assert!(
+            shows(&known.fleet, view, cluster),
+            "the remembered fleet is not the state's"
+        );
         &mut known.fleet
     }
 
@@ -83,6 +87,21 @@ impl Fleets {
             known.assumed.extend(instances);
         }
     }
+}
+
+/// Whether `fleet` is what would be built anew. Every debug build asks this of every placement.
+fn shows(fleet: &Fleet, view: &View, cluster: &str) -> bool {
+    let records = view
+        .instances_of(cluster)
+        .filter(|record| record.status != ContainerInstanceStatus::Inactive);
+    let mut count: usize = 0;
+    let same = records.into_iter().all(|record| {
+        count = count.saturating_add(1);
+        let tasks: Vec<&Task> = view.tasks_on(&record.id).map(|row| row.value.as_ref()).collect();
+        let known = fleet.ordinal_of(&record.id).and_then(|ordinal| fleet.get(ordinal));
+        known == Some(&placement::instance(record, &tasks))
+    });
+    same && count == fleet.len()
 }
 
 impl EcsContext {
