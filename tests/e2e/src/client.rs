@@ -162,6 +162,13 @@ impl Client {
         self.ask(&request).expect("an answer")
     }
 
+    /// Ends the process, and its connections with it.
+    pub fn end(&mut self) {
+        // It may have ended by itself.
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+
     fn ask(&mut self, request: &Value) -> Result<Value, ApiError> {
         writeln!(self.requests, "{request}").expect("write to boto3");
         let mut line = String::new();
@@ -186,8 +193,6 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.process.kill());
-        drop(self.process.wait());
+        self.end();
     }
 }

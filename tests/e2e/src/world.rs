@@ -431,6 +431,8 @@ impl World {
     pub fn finish(mut self) {
         let test = std::thread::current().name().unwrap_or_default().to_owned();
         if let Some(program) = self.program.take() {
+            // The connections that it keeps are no leak of the server's.
+            self.client.end();
             self.check_open_files(&program, &test);
             program.terminate();
         }
